@@ -98,7 +98,7 @@ class ServiceArgs:
     """`uid:gid`; None where the daemon drops root itself."""
 
     capabilities: Sequence[str] = ()
-    """What is added after all are dropped, with the `CAP_` prefix; without it a refresh replaces the container."""
+    """What is added after all are dropped; without the `CAP_` prefix a refresh replaces the container."""
 
     environment: Mapping[str, Input[str]] = field(default_factory=dict)
     """Environment variables; never a secret, for inspection shows them."""

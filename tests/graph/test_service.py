@@ -1,0 +1,139 @@
+"""What every container of ours has in common."""
+
+import pulumi
+import pytest
+
+from mailinfra.folders import Folder
+from mailinfra.images import Built, Pulled
+from mailinfra.service import Health, Mount, PublishedPort, Service, ServiceArgs
+from tests.graph.conftest import CONTAINER, IMAGE, VOLUME, Engine, declare, is_secret, plain
+
+
+def sample_args(**changes: object) -> ServiceArgs:
+    values: dict[str, object] = {
+        "stack": "mailinfra-test",
+        "alias": "imap",
+        "image": Pulled(reference="example:1@sha256:00"),
+        "network": "net",
+        "address": "192.0.2.3",
+        "folders": [
+            Folder(path="/etc/dovecot", files={"dovecot.conf": "a = b\n"}),
+            Folder(path="/run/secrets", files={"password": "hunter2"}, secret=True),
+        ],
+        "mounts": [Mount(path="/mail", source="mailinfra-test-mail")],
+        "ports": [PublishedPort(internal=993, external=2993, address="127.0.0.1")],
+        "tmpfs": {"/tmp": "size=16m"},
+        "health": Health(command=["imap-greets"]),
+        "memory_mib": 64,
+    }
+    return ServiceArgs(**{**values, **changes})  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def service(engine: Engine) -> Engine:
+    declare(lambda: Service("mail-imap", sample_args()))
+    return engine
+
+
+def test_every_container_drops_all_capabilities_and_may_not_gain_privileges(service: Engine) -> None:
+    container = plain(service.one(CONTAINER, "mail-imap-container").object)
+    assert container["capabilities"] == {"drops": ["ALL"]}
+    assert container["securityOpts"] == ["no-new-privileges:true"]
+    assert container["readOnly"] is True
+
+
+def test_every_container_has_a_memory_limit_and_no_swap_beyond_it(service: Engine) -> None:
+    container = plain(service.one(CONTAINER, "mail-imap-container").object)
+    assert container["memory"] == container["memorySwap"] == 64
+
+
+def test_an_added_capability_is_declared_as_the_engine_reads_it_back(engine: Engine) -> None:
+    declare(lambda: Service("mta", sample_args(capabilities=["CAP_SETUID", "CAP_CHOWN"])))
+    container = plain(engine.one(CONTAINER, "mta-container").object)
+    assert container["capabilities"]["adds"] == ["CAP_CHOWN", "CAP_SETUID"]
+
+
+def test_a_changed_health_check_replaces_the_container(service: Engine) -> None:
+    request = service.one(CONTAINER, "mail-imap-container")
+    assert sorted(request.replaceOnChanges) == ["healthcheck", "init", "tmpfs"], (
+        "the provider updates these in place and the running container never sees them"
+    )
+
+
+def test_the_deployment_waits_until_the_service_is_proved(service: Engine) -> None:
+    container = plain(service.one(CONTAINER, "mail-imap-container").object)
+    assert container["wait"] is True
+    assert container["healthcheck"]["tests"] == ["CMD", "imap-greets"]
+
+
+def test_files_reach_the_container_through_a_read_only_volume_named_by_their_content(engine: Engine) -> None:
+    def both() -> None:
+        Service("a", sample_args())
+        Service("b", sample_args(folders=[Folder(path="/etc/dovecot", files={"dovecot.conf": "a = c\n"})]))
+
+    declare(both)
+    first = plain(engine.one(VOLUME, "a-etc-dovecot").object)["name"]
+    other = plain(engine.one(VOLUME, "b-etc-dovecot").object)["name"]
+    assert first.startswith("mailinfra-test-imap-etc-dovecot-")
+    assert first != other, "a changed file must not appear under a running daemon"
+    mounts = {
+        mount["target"]: mount for mount in plain(engine.one(CONTAINER, "a-container").object)["mounts"]
+    }
+    assert mounts["/etc/dovecot"] == {
+        "type": "volume",
+        "source": first,
+        "target": "/etc/dovecot",
+        "readOnly": True,
+    }
+    assert "readOnly" not in mounts["/mail"]
+
+
+def test_the_container_that_fills_a_volume_never_starts_and_has_no_network(service: Engine) -> None:
+    filler = plain(service.one(CONTAINER, "mail-imap-etc-dovecot-filler").object)
+    assert (filler["start"], filler["mustRun"], filler["networkMode"]) == (False, False, "none")
+    assert filler["uploads"] == [
+        {"file": "/mailinfra/dovecot.conf", "content": "a = b\n", "permissions": "0444"}
+    ]
+
+
+def test_secret_files_are_marked_and_plain_ones_stay_readable_in_the_diff(service: Engine) -> None:
+    assert is_secret(service.one(CONTAINER, "mail-imap-run-secrets-filler").object.fields["uploads"])
+    assert not is_secret(service.one(CONTAINER, "mail-imap-etc-dovecot-filler").object)
+
+
+def test_a_secret_never_becomes_an_environment_variable_or_a_name(service: Engine) -> None:
+    for request in service.requests:
+        if request.name != "mail-imap-run-secrets-filler":
+            assert "hunter2" not in str(request), request.name
+
+
+def test_ports_are_sorted_so_that_their_order_is_no_change(engine: Engine) -> None:
+    ports = [
+        PublishedPort(internal=993, external=993, address="127.0.0.1"),
+        PublishedPort(internal=143, external=143, address="127.0.0.1"),
+    ]
+    declare(lambda: Service("imap", sample_args(ports=ports)))
+    declared = plain(engine.one(CONTAINER, "imap-container").object)["ports"]
+    assert [port["internal"] for port in declared] == [143, 993]
+
+
+def test_a_built_image_is_named_by_its_context_and_a_pulled_one_by_its_digest(engine: Engine) -> None:
+    source = Built(folder="dovecot", base="debian:trixie-slim")
+    declare(lambda: Service("imap", sample_args(image=source)))
+    image = plain(engine.one(IMAGE, "imap-image").object)
+    assert image["name"] == source.tag == f"mailinfra/dovecot:{source.hash}"
+    assert image["triggers"] == {"context": source.hash}, "a fixed tag fails at the second build"
+    assert image["build"]["context"] == "images/dovecot"
+    assert Built(folder="dovecot", base="debian:sid").hash != source.hash
+
+
+def test_the_host_name_is_known_only_once_the_container_is(engine: Engine) -> None:
+    seen: list[str] = []
+
+    def program() -> None:
+        service = Service("imap", sample_args())
+        service.host.apply(seen.append)
+        pulumi.export("host", service.host)
+
+    declare(program)
+    assert seen == ["imap"]
