@@ -84,5 +84,5 @@ class Volumes:
             ],
             opts=before,
         )
-        source = Output.all(volume.name, filler.id).apply(lambda known: str(known[0]))
+        source = Output.all(volume.name, filler.name).apply(lambda known: str(known[0]))
         return docker.ContainerMountArgs(type="volume", source=source, target=folder.path, read_only=True)

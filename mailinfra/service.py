@@ -146,7 +146,8 @@ class Service(ComponentResource):
                 child, ResourceOptions(replace_on_changes=["healthcheck", "init", "tmpfs"])
             ),
         )
-        self.host = Output.all(args.alias, container.id).apply(lambda known: str(known[0]))
+        # Not its id: the name is known in a preview that replaces this container, so its neighbours' files are too.
+        self.host = container.hostname
         self.container = container.name
         self.register_outputs({"host": self.host, "container": self.container})
 

@@ -1,6 +1,5 @@
 """What every container of ours has in common."""
 
-import pulumi
 import pytest
 
 from mailinfra.folders import Folder
@@ -127,13 +126,12 @@ def test_a_built_image_is_named_by_its_context_and_a_pulled_one_by_its_digest(en
     assert Built(folder="dovecot", base="debian:sid").hash != source.hash
 
 
-def test_the_host_name_is_known_only_once_the_container_is(engine: Engine) -> None:
-    seen: list[str] = []
-
+def test_whoever_asks_for_the_host_name_waits_for_the_container(engine: Engine) -> None:
     def program() -> None:
-        service = Service("imap", sample_args())
-        service.host.apply(seen.append)
-        pulumi.export("host", service.host)
+        first = Service("imap", sample_args())
+        Service("mta", sample_args(environment={"IMAP": first.host}))
 
     declare(program)
-    assert seen == ["imap"]
+    container = engine.one(CONTAINER, "mta-container")
+    assert any(urn.endswith("::imap-container") for urn in container.dependencies)
+    assert plain(container.object)["envs"] == ["IMAP=imap"], "known in every preview"
