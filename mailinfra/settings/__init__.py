@@ -1,0 +1,1 @@
+"""The configuration models, one module for each noun that a person decides about."""

@@ -1,0 +1,97 @@
+"""One entry of each list of accounts: a domain, a mailbox, an alias.
+
+Owns the shape of one entry. Does not own the rules between entries (rules.py).
+"""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from pydantic import Field
+
+from mailinfra.settings.model import Items, Mistake, Model
+from mailinfra.types import DomainName, EmailAddress, ForeignAddress, PasswordPolicy, Protocol
+
+
+class DomainConfig(Model):
+    """A domain whose mail ends here."""
+
+    name: DomainName
+    """The domain; an international one in either form."""
+
+    alias_of: DomainName | None = None
+    """Another domain of this list: every address there is then an address here too, for receiving and
+    sending."""
+
+    catch_all: EmailAddress | None = None
+    """Mailbox or alias that gets what no other address of the domain takes. It invites spam: no address is
+    unknown any more."""
+
+    postmaster: EmailAddress | None = None
+    """Mailbox or alias that gets mail to `postmaster` and `abuse`, which every domain must answer for (RFC
+    2142); by default the first mailbox that receives mail."""
+
+
+class MailboxConfig(Model):
+    """A person's mailbox, or a program's account."""
+
+    address: EmailAddress
+    """Address and login name: a-z, 0-9, `.`, `_` and `-` before the @."""
+
+    enabled: bool = True
+    """Whether its owner may log in; mail is received and kept either way."""
+
+    password: Annotated[PasswordPolicy, Field(strict=False)] = PasswordPolicy.INITIAL
+    """`initial`: set once, when the mailbox is created, then its owner's; `owned`: the stack enforces the
+    one in `mailinfra:passwords` at every `up`."""
+
+    protocols: Items[Annotated[Protocol, Field(strict=False)]] = (
+        Protocol.IMAP,
+        Protocol.POP3,
+        Protocol.SUBMISSION,
+    )
+    """Ways in which its owner may log in; webmail needs `imap`, and `submission` to send."""
+
+    receives: bool = True
+    """Whether it receives mail; false is for a program that only sends, and leaves `submission` alone."""
+
+    display_name: str = Field(default="", max_length=200, examples=["Alice Example"])
+    """Name of its owner, up to 200 characters."""
+
+    description: str = Field(default="", max_length=200, examples=["Sales, until 2027"])
+    """A note, up to 200 characters."""
+
+    claimant: str = Field(default="", max_length=20, examples=["it"])
+    """Who asked for the mailbox, up to 20 characters."""
+
+    def contradictions(self) -> Iterator[Mistake]:
+        """Return a way to read mail that never arrives, or no way to use the mailbox at all."""
+        if not self.receives and Protocol.SUBMISSION not in self.protocols:
+            reason = "leaves no use: it neither receives mail nor sends it; add 'submission', or receive mail"
+            yield Mistake(place=("protocols",), reason=reason, about=("receives",))
+        elif not self.receives and "protocols" in self.model_fields_set and len(self.protocols) > 1:
+            reason = "has mail to read, but 'receives' is false; write [submission] alone, or receive mail"
+            yield Mistake(place=("protocols",), reason=reason, about=("receives",))
+
+
+class AliasConfig(Model):
+    """An address that is not a mailbox: its mail goes to others."""
+
+    address: EmailAddress
+    """The address that mail is sent to."""
+
+    targets: Items[EmailAddress] = ()
+    """Mailboxes or aliases of this server that get the mail."""
+
+    forwards: Items[ForeignAddress] = ()
+    """Addresses on other servers that get the mail."""
+
+    may_send: bool = True
+    """Whether the owners of the target mailboxes may send under this address."""
+
+    def contradictions(self) -> Iterator[Mistake]:
+        """Return an alias that leads nowhere."""
+        if not self.targets and not self.forwards:
+            reason = (
+                "has no target, so its mail would be refused; add 'targets' (here) or 'forwards' (elsewhere)"
+            )
+            yield Mistake(place=("targets",), reason=reason, about=("forwards",))

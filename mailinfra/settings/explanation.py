@@ -1,0 +1,54 @@
+"""What a person reads about a mistake: where it is, what was given, which rule it breaks, how to fix it.
+
+Owns the words and what is never quoted. Does not own the rules.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+WORDS = {
+    "missing": "is missing; add it",
+    "string_type": "must be text",
+    "int_type": "must be a whole number",
+    "bool_type": "must be true or false",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a group of settings, each with a text",
+    "model_type": "must be a group of settings, each on a line of its own",
+    "model_attributes_type": "must be a group of settings, each on a line of its own",
+}
+UNQUOTED = {"missing", "unknown", "rule", "tuple_type", "dict_type", "model_type", "model_attributes_type"}
+"""Kinds of mistakes whose value says nothing, or stands where somebody might have put a secret."""
+
+
+def explain(error: ValidationError, accounts_file: str | None = None) -> list[str]:
+    """Return one line for each mistake; places below `accounts` name `accounts_file`, where there is one."""
+    return list(_lines(error, accounts_file))
+
+
+def _lines(error: ValidationError, accounts_file: str | None) -> Iterator[str]:
+    for mistake in error.errors(include_url=False):
+        path = list(mistake["loc"])
+        if accounts_file is not None and path[:1] == ["accounts"]:
+            where = f"{accounts_file}: " + (".".join(map(str, path[1:])) or "the file")
+        else:
+            where = ".".join(map(str, ["server", *path]))
+        yield f"{where}: {_words(mistake)}{_given(mistake)}"
+
+
+def _words(mistake: ErrorDetails) -> str:
+    if mistake["loc"][-1:] == ("password",):
+        return "must be 'initial' or 'owned'; the password itself belongs to the secret mailinfra:passwords"
+    message = mistake["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    return WORDS.get(mistake["type"], message.replace("String should have", "must have"))
+
+
+def _given(mistake: ErrorDetails) -> str:
+    value: Any = mistake["input"]
+    hidden = mistake["type"] in UNQUOTED and not (mistake["type"] == "rule" and value is not None)
+    if hidden or any("password" in str(part).lower() for part in mistake["loc"][-1:]):
+        return ""
+    text = repr(value)
+    return f"; given {text if len(text) <= 80 else text[:77] + '...'}"

@@ -1,0 +1,86 @@
+"""Where the server is reached: ports on the host, and the inner network of its containers.
+
+Owns which ports and subnets go together. Does not own names and certificates (certificate.py).
+"""
+
+from collections.abc import Iterator
+from ipaddress import IPv4Network
+
+from mailinfra.settings.model import Mistake, Model
+from mailinfra.types import Port, PortOrOff, Subnet4, Subnet6
+
+HOSTS = ("gateway", "mysql", "dovecot", "postfix", "webmail")
+"""Who gets an address in the subnet, counted from its first one."""
+
+
+class PortsConfig(Model):
+    """TCP ports on the host. `false` turns one off; a laptop chooses high ones."""
+
+    smtp: Port = 25
+    """Port for mail from other servers (SMTP with STARTTLS). Other servers know no other port than 25."""
+
+    submission: PortOrOff = 587
+    """Port where mail programs hand in mail with STARTTLS, or false."""
+
+    submissions: PortOrOff = 465
+    """Port where mail programs hand in mail with TLS from the first byte, or false."""
+
+    imap: PortOrOff = 143
+    """Port for reading mail over IMAP with STARTTLS, or false."""
+
+    imaps: PortOrOff = 993
+    """Port for reading mail over IMAP with TLS from the first byte, or false."""
+
+    pop3: PortOrOff = 110
+    """Port for fetching mail over POP3 with STLS, or false."""
+
+    pop3s: PortOrOff = 995
+    """Port for fetching mail over POP3 with TLS from the first byte, or false."""
+
+    webmail: Port = 8443
+    """Port for webmail over HTTPS."""
+
+    webmail_redirect: PortOrOff = 8000
+    """Port for plain HTTP that redirects to webmail (or serves a reverse proxy, `webmail.reverseProxy`), or
+    false."""
+
+    database: Port = 3306
+    """Port of the database, on the loopback interface only: accounts are written through it."""
+
+    def contradictions(self) -> Iterator[Mistake]:
+        """Return each port that two services would listen on."""
+        first: dict[int, str] = {}
+        for name, field in type(self).model_fields.items():
+            key, number = str(field.alias), getattr(self, name)
+            if number in first:
+                reason = f"port {number} is already used by {first[number]!r}; write another number"
+                yield Mistake(place=(key,), reason=reason, about=(first[number],))
+            elif number is not None:
+                first[number] = key
+
+
+class NetworkConfig(Model):
+    """The Docker network of the containers. Two stacks on one host need two different ones."""
+
+    subnet: Subnet4 = IPv4Network("192.168.94.0/24")
+    """IPv4 subnet, at least a /29, that nothing else on the host or in your network uses."""
+
+    subnet6: Subnet6 | None = None
+    """IPv6 subnet, at least a /125; without it the containers have no IPv6 of their own."""
+
+    def contradictions(self) -> Iterator[Mistake]:
+        """Return a subnet that belongs to the machine itself or to groups."""
+        for key, network in (("subnet", self.subnet), ("subnet6", self.subnet6)):
+            if network and (network.is_loopback or network.is_multicast or network.is_unspecified):
+                reason = f"{network} is no network for containers; choose a private one"
+                yield Mistake(place=(key,), reason=reason)
+
+    def hosts(self) -> dict[str, str]:
+        """Return who has which IPv4 address: the gateway and each container."""
+        return {name: str(self.subnet[number]) for number, name in enumerate(HOSTS, start=1)}
+
+    def hosts6(self) -> dict[str, str]:
+        """Return the same for IPv6; empty without an IPv6 subnet."""
+        if self.subnet6 is None:
+            return {}
+        return {name: str(self.subnet6[number]) for number, name in enumerate(HOSTS, start=1)}

@@ -1,0 +1,112 @@
+"""Where data lives: the database, the mail, and what becomes of both when the stack goes.
+
+Owns which choices go together. Does not own volumes or servers (mailinfra/database.py, mailinfra/dovecot.py).
+"""
+
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import PurePosixPath
+from typing import Annotated
+
+from pydantic import Field
+
+from mailinfra.settings.certificate import first_certificate
+from mailinfra.settings.model import Mistake, Model
+from mailinfra.types import ByteSize, HostName, OnDestroy, Port
+
+MIB = 1024**2
+LEAST_DATABASE_MEMORY = 256 * MIB
+
+
+class Databases(StrEnum):
+    """How the databases come into somebody's existing server."""
+
+    CREATE = "create"
+    ADOPT = "adopt"
+
+
+class ExternalDatabaseConfig(Model):
+    """An existing MySQL server, 8.4 or newer. Its administrator's password is
+    `mailinfra:databasePassword`."""
+
+    host: HostName
+    """Name or IP address of the server, as this machine and the containers reach it."""
+
+    port: Port = 3306
+    """TCP port of the server."""
+
+    administrator: str = Field(min_length=1, max_length=32, examples=["admin"])
+    """User that may create users and grant them rights."""
+
+    databases: Annotated[Databases, Field(strict=False)] = Databases.CREATE
+    """`create` makes the databases `mail` and `roundcube`; `adopt` takes the ones that are there already."""
+
+    ca_file: str | None = None
+    """PEM file with the CA that signed the server's certificate; without it the connection is not
+    verified."""
+
+    def contradictions(self) -> Iterator[Mistake]:
+        """Return a CA file that cannot be used."""
+        if self.ca_file is not None:
+            try:
+                first_certificate(self.ca_file)
+            except ValueError as error:
+                yield Mistake(place=("caFile",), reason=str(error), given=self.ca_file)
+
+
+class DatabaseConfig(Model):
+    """The database: a container of its own, or an existing server."""
+
+    memory: ByteSize = Field(default=512 * MIB, examples=["512M"])
+    """Memory limit of the database's container, at least 256M."""
+
+    external: ExternalDatabaseConfig | None = None
+    """An existing server in place of the container."""
+
+    def contradictions(self) -> Iterator[Mistake]:
+        """Return a limit that stops the server, or that limits nothing."""
+        if self.external and "memory" in self.model_fields_set:
+            reason = "limits our own container, and 'external' replaces that one; remove one of the two"
+            yield Mistake(place=("memory",), reason=reason, about=("external",))
+        elif self.memory < LEAST_DATABASE_MEMORY:
+            reason = f"is {self.memory // MIB}M, and MySQL needs 256M to start; write '256M' or more"
+            yield Mistake(place=("memory",), reason=reason)
+
+
+class MailStorageConfig(Model):
+    """Where the mail lies: a local volume unless one of these is named."""
+
+    host_path: str | None = Field(default=None, examples=["/srv/mail"])
+    """Absolute path of a folder on the Docker host, in place of a volume."""
+
+    driver: str = Field(default="local", examples=["local"])
+    """Docker's volume driver."""
+
+    driver_options: dict[str, str] = Field(
+        default={}, examples=[{"type": "nfs", "o": "addr=192.0.2.9,rw,nfsvers=4.2", "device": ":/srv/mail"}]
+    )
+    """Options of the volume driver, for example of an NFS share."""
+
+    def contradictions(self) -> Iterator[Mistake]:
+        """Return a path that Docker cannot mount, or two places for one mail."""
+        if self.host_path is None:
+            return
+        path = PurePosixPath(self.host_path)
+        if not path.is_absolute() or ".." in path.parts or len(path.parts) < 2:
+            reason = "must be the absolute path of a folder, like '/srv/mail'"
+            yield Mistake(place=("hostPath",), reason=reason, given=self.host_path)
+        for key in sorted({"driver", "driver_options"} & self.model_fields_set):
+            field = type(self).model_fields[key]
+            reason = "describes a volume, and 'hostPath' is a folder in place of one; remove one of the two"
+            yield Mistake(place=(str(field.alias),), reason=reason, about=("hostPath",))
+
+
+class StorageConfig(Model):
+    """What keeps data, and for how long."""
+
+    on_destroy: Annotated[OnDestroy, Field(strict=False)] = OnDestroy.RETAIN
+    """What `destroy` does to mail, accounts and queue: `retain` leaves the volumes for the next `up`,
+    `protect` makes `destroy` refuse, `delete` is for throw-away stacks."""
+
+    mail: MailStorageConfig = MailStorageConfig()
+    """Where the mail lies."""

@@ -1,0 +1,230 @@
+"""The vocabulary: names, addresses, ports and sizes, each a plain function first and then a type.
+
+Owns what a single value may look like. Does not own how values fit together (settings/) or where they are
+used.
+"""
+
+import ipaddress
+import re
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
+from typing import Annotated, Any
+
+import idna
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
+
+LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+LOCAL_PART = re.compile(r"[a-z0-9_][a-z0-9_-]*(\.[a-z0-9_-]+)*")
+FOREIGN_LOCAL_PART = re.compile(r"[a-z0-9_+=~'&#-]+(\.[a-z0-9_+=~'&#-]+)*")
+SIZE = re.compile(r"([1-9][0-9]{0,8})([KMG])")
+IMAGE = re.compile(
+    r"(?P<name>[a-z0-9][a-z0-9._/:-]*?)(:(?P<tag>[\w][\w.-]{0,127}))?(@sha256:(?P<digest>[0-9a-f]{64}))?"
+)
+UNITS = {"K": 1024, "M": 1024**2, "G": 1024**3}
+
+
+class OnDestroy(StrEnum):
+    """What becomes of a data volume when its stack is destroyed."""
+
+    RETAIN = "retain"
+    PROTECT = "protect"
+    DELETE = "delete"
+
+
+class Protocol(StrEnum):
+    """A way in which the owner of a mailbox may log in."""
+
+    IMAP = "imap"
+    POP3 = "pop3"
+    SUBMISSION = "submission"
+
+
+class PasswordPolicy(StrEnum):
+    """Who decides a mailbox's password once the mailbox exists."""
+
+    INITIAL = "initial"
+    OWNED = "owned"
+
+
+def lower_case(value: str) -> str:
+    """Return `value` unchanged; raise ValueError if a lookup in lower case would miss it."""
+    if value != value.lower():
+        raise ValueError(f"must be lower case; write {value.lower()!r}")
+    return value
+
+
+def ascii_domain(value: str) -> str:
+    """Return a domain in its ASCII form (A-labels), however it was written; raise ValueError if it is
+    none."""
+    lower_case(value)
+    try:
+        name = value if value.isascii() else idna.encode(value).decode("ascii")
+        for label in name.split("."):
+            if label.startswith("xn--"):
+                idna.decode(label)
+    except idna.IDNAError as error:
+        raise ValueError(f"is no international domain name ({error}); correct it") from None
+    labels = name.split(".")
+    if len(labels) < 2:
+        raise ValueError("is no full domain name; write it with its parent, like 'mail.example.org'")
+    if len(name) > 253 or not all(LABEL.fullmatch(label) for label in labels) or labels[-1].isdigit():
+        raise ValueError(
+            "is no domain name; write labels of letters, digits and inner hyphens, each at most 63 "
+            "characters and 253 in all, with a dot between them and none at the end"
+        )
+    return name
+
+
+def _address(value: str, local_part: re.Pattern[str], rule: str) -> str:
+    local, at, domain = value.rpartition("@")
+    if not at or not local:
+        raise ValueError("is no mail address; write it as 'name@domain'")
+    lower_case(value)
+    if len(local) > 64:
+        raise ValueError(f"has {len(local)} characters before the @; at most 64 are allowed, shorten it")
+    if not local_part.fullmatch(local):
+        raise ValueError(rule)
+    try:
+        address = f"{local}@{ascii_domain(domain)}"
+    except ValueError as error:
+        raise ValueError(f"its domain {domain!r} {error}") from None
+    if len(address) > 254:
+        raise ValueError(f"has {len(address)} characters; at most 254 are allowed, shorten it")
+    return address
+
+
+def email_address(value: str) -> str:
+    """Return an address of ours, its domain in ASCII form; raise ValueError if nobody could log in with
+    it."""
+    local = value.rpartition("@")[0]
+    if "+" in local:
+        short = local.partition("+")[0]
+        raise ValueError(
+            f"holds a '+', which separates a detail from the name; declare {short!r}, which receives them all"
+        )
+    return _address(
+        value,
+        LOCAL_PART,
+        "has a name that a daemon could not log in with; use a-z, 0-9, '_', '-' (not first) and single dots",
+    )
+
+
+def foreign_address(value: str) -> str:
+    """Return an address on somebody else's server; raise ValueError if mail could not be sent there."""
+    return _address(
+        value,
+        FOREIGN_LOCAL_PART,
+        "has a name that mail is not forwarded to; use a-z, 0-9 and ._+=~'&#- without quotes",
+    )
+
+
+def ip_address(value: str) -> str:
+    """Return an IPv4 or IPv6 address in its usual spelling; raise ValueError if it is none."""
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        raise ValueError("is no IP address; write one like '192.0.2.1' or '2001:db8::1'") from None
+
+
+def within(value: str, network: IPv4Network | IPv6Network) -> bool:
+    """Return whether `value` is an IP address inside of `network`; a name is not."""
+    try:
+        return ipaddress.ip_address(value) in network
+    except ValueError:
+        return False
+
+
+def host_name(value: str) -> str:
+    """Return an IP address, a full name or a single label of a local network; raise ValueError otherwise."""
+    if LABEL.fullmatch(value) and not value.isdigit():
+        return value
+    try:
+        return ip_address(value)
+    except ValueError:
+        return ascii_domain(value)
+
+
+def size_in_bytes(value: object) -> int:
+    """Return the bytes of a size like '50M' (K, M, G: powers of 1024); raise ValueError without a unit."""
+    match = SIZE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("is no size; write a whole number and K, M or G, like '50M'")
+    return int(match[1]) * UNITS[match[2]]
+
+
+def port(value: object) -> int:
+    """Return a TCP port; raise ValueError outside of 1 to 65535."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 65535:
+        raise ValueError("must be a port, a whole number from 1 to 65535")
+    return value
+
+
+def port_or_off(value: object) -> int | None:
+    """Return a TCP port, or None for `false`; raise ValueError for anything else."""
+    try:
+        return None if value is False else port(value)
+    except ValueError as error:
+        raise ValueError(f"{error}, or false to turn it off") from None
+
+
+def image_reference(value: str) -> str:
+    """Return a container image's reference; raise ValueError where it does not say which version."""
+    match = IMAGE.fullmatch(value)
+    if match is None:
+        raise ValueError("is no image reference; write one like 'debian:trixie-slim@sha256:…'")
+    if not match["digest"] and match["tag"] in (None, "latest"):
+        raise ValueError(
+            "names no version, so it would change by itself; write a tag other than 'latest', or a digest"
+        )
+    return value
+
+
+def _subnet(value: object, version: type[IPv4Network] | type[IPv6Network]) -> Any:
+    example = "192.168.94.0/24" if version is IPv4Network else "fd00:94::/64"
+    try:
+        if not isinstance(value, str) or "/" not in value:
+            raise ValueError
+        network = version(value, strict=False)
+    except ValueError:
+        raise ValueError(
+            f"is no subnet of IPv{version(example).version}; write one like {example!r}"
+        ) from None
+    if value.partition("/")[0] != str(network.network_address):
+        raise ValueError(f"must be written as the network itself: {str(network)!r}")
+    if network.num_addresses < 8:
+        raise ValueError("is too small for a gateway and four containers; write a prefix of /29 or shorter")
+    return network
+
+
+def subnet4(value: object) -> IPv4Network:
+    """Return an IPv4 network with room for all containers; raise ValueError if it is none."""
+    network: IPv4Network = _subnet(value, IPv4Network)
+    return network
+
+
+def subnet6(value: object) -> IPv6Network:
+    """Return an IPv6 network with room for all containers; raise ValueError if it is none."""
+    network: IPv6Network = _subnet(value, IPv6Network)
+    return network
+
+
+_PORT = {"type": "integer", "minimum": 1, "maximum": 65535}
+DomainName = Annotated[str, AfterValidator(ascii_domain), Field(examples=["example.org"])]
+EmailAddress = Annotated[str, AfterValidator(email_address), Field(examples=["alice@example.org"])]
+ForeignAddress = Annotated[str, AfterValidator(foreign_address), Field(examples=["alice@elsewhere.example"])]
+IpAddress = Annotated[str, AfterValidator(ip_address), Field(examples=["192.0.2.1"])]
+HostName = Annotated[str, AfterValidator(host_name), Field(examples=["db.example.org"])]
+ImageReference = Annotated[str, AfterValidator(image_reference), Field(examples=["debian:trixie-slim"])]
+ByteSize = Annotated[
+    int, BeforeValidator(size_in_bytes), WithJsonSchema({"type": "string", "pattern": f"^{SIZE.pattern}$"})
+]
+Port = Annotated[int, PlainValidator(port), WithJsonSchema(_PORT)]
+PortOrOff = Annotated[
+    int | None, PlainValidator(port_or_off), WithJsonSchema({"anyOf": [_PORT, {"const": False}]})
+]
+Subnet4 = Annotated[
+    IPv4Network, PlainValidator(subnet4), WithJsonSchema({"type": "string", "examples": ["192.168.94.0/24"]})
+]
+Subnet6 = Annotated[
+    IPv6Network, PlainValidator(subnet6), WithJsonSchema({"type": "string", "examples": ["fd00:94::/64"]})
+]
