@@ -146,7 +146,7 @@ class Service(ComponentResource):
                 child, ResourceOptions(replace_on_changes=["healthcheck", "init", "tmpfs"])
             ),
         )
-        # Not its id: the name is known in a preview that replaces this container, so its neighbours' files are too.
+        # Not its id: a preview that replaces this container knows the name, and so its neighbours' files.
         self.host = container.hostname
         self.container = container.name
         self.register_outputs({"host": self.host, "container": self.container})
