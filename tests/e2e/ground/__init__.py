@@ -1,0 +1,1 @@
+"""The proving ground: networks, name servers, peers and strangers of the tests' own."""

@@ -1,0 +1,37 @@
+"""The names of the tests' world: the zones that the name server answers from.
+
+Owns every name that the tests use. Does not own addresses (addresses.py) or the server (image/names.py).
+"""
+
+from ipaddress import ip_address
+
+from tests.e2e.ground.addresses import PEERS, POSTFIX, POSTFIX6, STRANGER, STRANGER6
+
+HOSTNAME = "mail.example.test"
+"""Name of the mail server under test."""
+
+Zones = dict[str, list[tuple[str, str]]]
+
+
+def zones() -> Zones:
+    """Return name -> (type, value) for every name of the world."""
+    found: Zones = {
+        HOSTNAME: [("A", POSTFIX), ("AAAA", POSTFIX6)],
+        "example.test": [("MX", f"10 {HOSTNAME}."), ("TXT", "v=spf1 mx -all")],
+        "second.test": [("MX", f"10 {HOSTNAME}.")],
+        "twin.test": [("MX", f"10 {HOSTNAME}.")],
+        "peer.test": [("MX", "10 mx1.peer.test."), ("MX", "20 mx2.peer.test.")],
+        "plain.test": [("MX", "10 plain.peer.test.")],
+        "only6.test": [("MX", "10 six.peer.test.")],
+        "six.peer.test": [("AAAA", PEERS["mx2"][1])],
+        "no-mx.test": [("A", PEERS["mx2"][0])],
+        "null-mx.test": [("MX", "0 .")],
+        "stranger.test": [("A", STRANGER), ("AAAA", STRANGER6), ("MX", "10 mx1.peer.test.")],
+        "client.stranger.test": [("A", STRANGER), ("AAAA", STRANGER6)],
+        "lost.test": [("SERVFAIL", "")],
+    }
+    for peer, (address, address6) in PEERS.items():
+        found[f"{peer}.peer.test"] = [("A", address), ("AAAA", address6)]
+        for number in (address, address6):
+            found[ip_address(number).reverse_pointer] = [("PTR", f"{peer}.peer.test.")]
+    return found
