@@ -1,0 +1,151 @@
+"""Container: made, filled with files, connected, started, waited for."""
+
+import base64
+import io
+import tarfile
+import time
+from typing import Any, ClassVar
+
+from bootstrap.providers.docker.container_properties import OUTPUTS, PROPERTIES
+from bootstrap.providers.docker.container_request import endpoint, request, resources
+from bootstrap.providers.docker.container_state import state_of
+from bootstrap.providers.docker.daemon import Daemon, saying
+from bootstrap.providers.docker.image import local_or_pulled
+from bootstrap.providers.resource import Difference, Incomplete, Refused, Resource
+from bootstrap.providers.values import Properties
+
+__all__ = ["Container"]
+
+POLL_SECONDS = 0.25
+_TAINTED = "tainted"
+
+
+class Container(Resource):
+    """A container; most changes replace it, the old one first."""
+
+    token = "docker:index/container:Container"  # noqa: S105 (the type's name)
+    properties: ClassVar = PROPERTIES
+    outputs = OUTPUTS
+    automatic_name = "name"
+    deletes_first = True
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+
+    def diff(self, state: Properties, inputs: Properties) -> Difference:
+        """Replace also what never came to what was asked for."""
+        found = super().diff(state, inputs)
+        if state.get("__meta") == _TAINTED:
+            found.kinds.setdefault("wait", "UPDATE")
+            found.names = sorted({*found.names, "wait"})
+            found.replaces = sorted({*found.replaces, "wait"})
+        return found
+
+    def create(self, inputs: Properties) -> tuple[str, Properties]:
+        """Create the container and bring it to where it was asked to be; it stays where that fails."""
+        if inputs.get("wait") and not inputs.get("healthcheck"):
+            raise Refused("container has wait, but no healthcheck; add one, or take wait away")
+        local_or_pulled(
+            self._daemon, inputs["image"], f"Unable to create container with image {inputs['image']}"
+        )
+        with saying("Unable to create container"):
+            made = self._daemon.api.create_container_from_config(
+                request(inputs, inputs["image"]), inputs["name"]
+            )
+        identity = made["Id"]
+        try:
+            self._connect(identity, inputs)
+            self._upload(identity, inputs)
+            if inputs["start"]:
+                with saying("Unable to start container"):
+                    self._daemon.api.start(identity)
+            if inputs.get("wait"):
+                self._wait(identity, inputs["waitTimeout"])
+        except Refused as refusal:
+            state = state_of(self._inspect(identity), self.given(inputs))
+            raise Incomplete(str(refusal), identity, {**state, "__meta": _TAINTED}) from None
+        return identity, state_of(self._inspect(identity), self.given(inputs))
+
+    def read(self, identity: str, state: Properties) -> tuple[str, Properties] | None:
+        """Return the container as the daemon describes it."""
+        from docker.errors import NotFound
+
+        try:
+            container = self._daemon.api.inspect_container(identity)
+        except NotFound:
+            return None
+        return container["Id"], state_of(container, state, refreshed=True)
+
+    def update(self, identity: str, state: Properties, inputs: Properties) -> Properties:
+        """Change limits and restart policy; the rest of what needs no replacement is only noted."""
+        wanted = self.given(inputs)
+        with saying("Unable to update a container"):
+            self._daemon.api._post_json(
+                self._daemon.api._url("/containers/{0}/update", identity), data=resources(wanted)
+            )
+        return {
+            **state_of(self._inspect(identity), {**state, **wanted}),
+            "memorySwap": wanted.get("memorySwap"),
+        }
+
+    def delete(self, identity: str, state: Properties) -> None:
+        """Stop the container, with grace where it was asked for, and remove it; one that is gone is as good."""
+        from docker.errors import NotFound
+
+        with saying(f"Error deleting container {identity}"):
+            try:
+                if grace := state.get("destroyGraceSeconds"):
+                    self._daemon.api.stop(identity, timeout=grace)
+                self._daemon.api.remove_container(identity, v=bool(state.get("removeVolumes")), force=True)
+            except NotFound:
+                return
+
+    def _inspect(self, identity: str) -> dict[str, Any]:
+        with saying("Unable to inspect container"):
+            inspected: dict[str, Any] = self._daemon.api.inspect_container(identity)
+            return inspected
+
+    def _connect(self, identity: str, inputs: Properties) -> None:
+        networks = inputs.get("networksAdvanced") or []
+        with saying("Unable to connect to network"):
+            if networks:
+                self._daemon.api.disconnect_container_from_network(identity, inputs["networkMode"])
+            for network in networks:
+                body = {"Container": identity, "EndpointConfig": endpoint(network)}
+                self._daemon.api._post_json(
+                    self._daemon.api._url("/networks/{0}/connect", network["name"]), data=body
+                ).raise_for_status()
+
+    def _upload(self, identity: str, inputs: Properties) -> None:
+        for upload in inputs.get("uploads") or []:
+            with saying("Unable to upload volume content"):
+                self._daemon.api.put_archive(identity, "/", _archive(upload))
+
+    def _wait(self, identity: str, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while True:
+            state = self._inspect(identity)["State"]
+            if state.get("Health", {}).get("Status") == "healthy":
+                return
+            if time.monotonic() >= deadline:
+                raise Refused(f"container failed to be in healthy state{_last_words(state)}")
+            time.sleep(POLL_SECONDS)
+
+
+def _archive(upload: Properties) -> bytes:
+    content = base64.b64decode(upload.get("contentBase64") or "") or str(upload.get("content") or "").encode()
+    entry = tarfile.TarInfo(upload["file"].lstrip("/"))
+    entry.size, entry.mtime = len(content), int(time.time())
+    entry.mode = int(upload.get("permissions") or ("0744" if upload.get("executable") else "0644"), 8)
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def _last_words(state: dict[str, Any]) -> str:
+    """Return what the last health check said, or how the container ended."""
+    if not state.get("Running"):
+        return f"; it ended with exit code {state.get('ExitCode')}"
+    checks = (state.get("Health") or {}).get("Log") or []
+    return f"; the last health check said: {checks[-1]['Output'].strip()}" if checks else ""

@@ -1,0 +1,147 @@
+"""User and Grant: who may log in, and what they may do."""
+
+import hashlib
+from typing import ClassVar
+
+from bootstrap.providers.declaration import Property
+from bootstrap.providers.mysql.connection import Connection, quoted_name
+from bootstrap.providers.resource import Refused, Resource
+from bootstrap.providers.values import UNKNOWN, Properties
+
+__all__ = ["Grant", "User"]
+
+_REPLACES = Property(replaces=True)
+_NO_SUCH_GRANT = "Error 1141"
+_NO_SUCH_USER = "Error 1396"
+
+
+class User(Resource):
+    """An account; the state keeps its password's hash."""
+
+    token = "mysql:index/user:User"  # noqa: S105 (the type's name)
+    properties: ClassVar = {
+        "user": Property(required=True, replaces=True),
+        "host": Property(replaces=True, default="localhost"),
+        "plaintextPassword": Property(secret=True),
+        "tlsOption": Property(replaces=True, default="NONE"),
+    }
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def comparable(self, inputs: Properties) -> Properties:
+        """Return the inputs with the password's hash, or as they are where that is what they hold."""
+        password = inputs.get("plaintextPassword")
+        if not password or password == UNKNOWN:
+            return inputs
+        return {**inputs, "plaintextPassword": hashlib.sha256(password.encode()).hexdigest()}
+
+    def create(self, inputs: Properties) -> tuple[str, Properties]:
+        """Create the account; one that exists is an error."""
+        statement, arguments = "CREATE USER %s@%s", [inputs["user"], inputs["host"]]
+        if inputs.get("plaintextPassword"):
+            statement += " IDENTIFIED BY %s"
+            arguments.append(inputs["plaintextPassword"])
+        self._connection.execute(f"{statement} REQUIRE {inputs['tlsOption']}", arguments)
+        identity = f"{inputs['user']}@{inputs['host']}"
+        return identity, {**self.given(self.comparable(inputs)), "id": identity}
+
+    def read(self, identity: str, state: Properties) -> tuple[str, Properties] | None:
+        """Return the account as the state has it, if the server has it too."""
+        if not state:
+            raise Refused(
+                f"{self.token} cannot be imported; given {identity!r}; remove the account and let it be made"
+            )
+        rows = self._connection.execute(
+            "SELECT 1 FROM mysql.user WHERE User = %s AND Host = %s", [state["user"], state["host"]]
+        )
+        return (identity, state) if rows else None
+
+    def update(self, identity: str, state: Properties, inputs: Properties) -> Properties:
+        """Change the password."""
+        account = [state["user"], state["host"]]
+        password = inputs.get("plaintextPassword") or ""
+        self._connection.execute("ALTER USER %s@%s IDENTIFIED BY %s", [*account, password])
+        return {**state, **self.given(self.comparable(inputs))}
+
+    def delete(self, identity: str, state: Properties) -> None:
+        """Drop the account, its grants with it; one that is gone is an error."""
+        try:
+            self._connection.execute("DROP USER %s@%s", [state["user"], state["host"]])
+        except Refused as refusal:
+            raise Refused(f"deleting {self.token} {identity}: {refusal}") from None
+
+
+class Grant(Resource):
+    """Privileges of one account on one database or table."""
+
+    token = "mysql:index/grant:Grant"  # noqa: S105 (the type's name)
+    properties: ClassVar = {
+        "user": _REPLACES,
+        "host": Property(replaces=True, default="localhost"),
+        "database": Property(required=True, replaces=True),
+        "table": Property(replaces=True, default="*"),
+        "privileges": Property(replaces=True, unordered=True),
+        "roles": Property(replaces=True, unordered=True, conflicts="privileges"),
+        "grant": _REPLACES,
+        "tlsOption": Property(replaces=True, default="NONE"),
+    }
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def given(self, inputs: Properties) -> Properties:
+        """Return the inputs; without being asked, nobody may grant what was granted."""
+        return {
+            "grant": False,
+            **{name: value for name, value in super().given(inputs).items() if value is not None},
+        }
+
+    def create(self, inputs: Properties) -> tuple[str, Properties]:
+        """Grant the privileges to an account that exists."""
+        statement = f"GRANT {', '.join(inputs['privileges'])} ON {_place(inputs)} TO %s@%s"
+        account = [inputs["user"], inputs["host"]]
+        try:
+            self._connection.execute(statement, account)
+        except Refused as refusal:
+            shown = statement.replace("%s", "'{}'").format(*account)
+            raise Refused(f"Error running SQL ({shown}): {refusal}") from None
+        identity = f"{inputs['user']}@{inputs['host']}:{quoted_name(inputs['database'])}"
+        return identity, {**self.given(inputs), "id": identity}
+
+    def read(self, identity: str, state: Properties) -> tuple[str, Properties] | None:
+        """Return the grant as the state has it, if the account has any."""
+        if not state:
+            raise Refused(f"{self.token} cannot be imported; given {identity!r}; let it be granted again")
+        try:
+            self._connection.execute("SHOW GRANTS FOR %s@%s", [state["user"], state["host"]])
+        except Refused as refusal:
+            if _NO_SUCH_GRANT in str(refusal):
+                return None
+            raise
+        return identity, {**state, "roles": state.get("roles") or []}
+
+    def update(self, identity: str, state: Properties, inputs: Properties) -> Properties:
+        """Change nothing: every change replaces."""
+        return state
+
+    def delete(self, identity: str, state: Properties) -> None:
+        """Revoke the grant option first, as the real one does, which current servers refuse where nobody gave it."""
+        account = [state["user"], state["host"]]
+        statement = f"REVOKE GRANT OPTION ON {_place(state)} FROM %s@%s"
+        try:
+            self._connection.execute(statement, account)
+        except Refused as refusal:
+            shown = statement.replace("%s", "'{}'").format(*account)
+            raise Refused(
+                f"deleting {self.token} {identity}: error revoking GRANT ({shown}): {refusal}"
+            ) from None
+        self._connection.execute(
+            f"REVOKE {', '.join(state['privileges'])} ON {_place(state)} FROM %s@%s", account
+        )
+
+
+def _place(inputs: Properties) -> str:
+    table = inputs.get("table") or "*"
+    database = inputs["database"]
+    return f"{database if database == '*' else quoted_name(database)}.{table if table == '*' else quoted_name(table)}"

@@ -1,0 +1,201 @@
+"""A local provider as a Pulumi plugin: the protocol around a set of resources.
+
+Owns the answers to the engine and the server. Stands on the SDK's provider classes, and adds what they leave out:
+a refusal that is one sentence, and a resource that exists but is not as it should be.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import secrets
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NoReturn
+
+import grpc
+from pulumi.provider.experimental import provider as sdk
+from pulumi.provider.experimental.property_value import PropertyValue
+from pulumi.provider.experimental.server import ProviderServicer
+from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
+
+from bootstrap.providers.resource import Incomplete, Refused, Resource
+from bootstrap.providers.values import UNKNOWN, Properties, plain, secret_names, wrap
+
+__all__ = ["Plugin", "serve"]
+
+Bag = dict[str, PropertyValue]
+
+
+class Plugin(sdk.Provider):
+    """Answers for a set of resources."""
+
+    def __init__(
+        self, resources: Sequence[Resource], configure: Callable[[Properties], None] = lambda settings: None
+    ) -> None:
+        """Serve `resources`; `configure` gets the provider's settings before anything is created."""
+        self._resources = {resource.token: resource for resource in resources}
+        self._configure = configure
+
+    async def configure(self, request: sdk.ConfigureRequest) -> sdk.ConfigureResponse:
+        """Take the provider's settings."""
+        self._configure({name: value for name, value in plain(request.args).items() if value != UNKNOWN})
+        return sdk.ConfigureResponse(accept_secrets=True, supports_preview=True)
+
+    async def diff_config(self, request: sdk.DiffRequest) -> sdk.DiffResponse:
+        """Say that other settings never replace the resources."""
+        return sdk.DiffResponse(changes=plain(request.old_state) != plain(request.new_inputs))
+
+    async def check(self, request: sdk.CheckRequest) -> sdk.CheckResponse:
+        """Return the inputs with defaults, and the mistakes in them."""
+        resource = self._resource(request.type)
+        suffix = hashlib.sha256(request.random_seed or secrets.token_bytes(16)).hexdigest()[:7]
+        inputs = resource.check(plain(request.new_inputs), plain(request.old_inputs), request.name, suffix)
+        failures = [sdk.CheckFailure("", reason) for reason in resource.mistakes(inputs, request.name)]
+        return sdk.CheckResponse(
+            inputs=_bag(inputs, resource, request.new_inputs, keep=request.new_inputs), failures=failures
+        )
+
+    async def diff(self, request: sdk.DiffRequest) -> sdk.DiffResponse:
+        """Compare the state with what is wanted."""
+        resource = self._resource(request.type)
+        state, inputs = plain(request.old_state), plain(request.new_inputs)
+        ignored = {path.split(".")[0].split("[")[0] for path in request.ignore_changes}
+        inputs.update({name: state.get(name) for name in ignored})
+        found = resource.diff(state, inputs)
+        suffix = {name: "_REPLACE" if name in found.replaces else "" for name in found.names}
+        detailed = {
+            path: sdk.PropertyDiff(
+                sdk.PropertyDiffKind[kind + suffix[path.split(".")[0].split("[")[0]]], input_diff=False
+            )
+            for path, kind in found.kinds.items()
+        }
+        return sdk.DiffResponse(
+            changes=bool(found.names),
+            diffs=found.names,
+            replaces=found.replaces,
+            delete_before_replace=bool(found.replaces) and resource.deletes_before(inputs),
+            detailed_diff=detailed if found.detailed else {},
+        )
+
+    async def create(self, request: sdk.CreateRequest) -> sdk.CreateResponse:
+        """Make a resource, or say what is known of it before."""
+        resource, inputs = self._resource(request.type), plain(request.properties)
+        if request.preview:
+            return sdk.CreateResponse("", _bag(resource.preview(inputs), resource, request.properties))
+        try:
+            identity, state = await asyncio.to_thread(resource.create, inputs)
+        except Incomplete as incomplete:
+            incomplete.state = _bag(incomplete.state, resource, request.properties)
+            raise
+        return sdk.CreateResponse(identity, _bag(state, resource, request.properties))
+
+    async def read(self, request: sdk.ReadRequest) -> sdk.ReadResponse:
+        """Return a resource as it is now; no identity says that it is gone."""
+        resource, old = self._resource(request.type), plain(request.inputs)
+        found = await asyncio.to_thread(resource.read, request.resource_id, plain(request.properties))
+        if found is None:
+            return sdk.ReadResponse("")
+        identity, state = found
+        inputs = resource.inputs_of(state, old)
+        return sdk.ReadResponse(
+            identity,
+            _bag(state, resource, request.properties),
+            _bag(inputs, resource, request.inputs, keep=request.inputs),
+        )
+
+    async def update(self, request: sdk.UpdateRequest) -> sdk.UpdateResponse:
+        """Change a resource in place."""
+        resource, state, inputs = self._resource(request.type), plain(request.olds), plain(request.news)
+        if request.preview:
+            return sdk.UpdateResponse(_bag({**state, **resource.given(inputs)}, resource, request.news))
+        changed = await asyncio.to_thread(resource.update, request.resource_id, state, inputs)
+        return sdk.UpdateResponse(_bag(changed, resource, request.news))
+
+    async def delete(self, request: sdk.DeleteRequest) -> None:
+        """Remove a resource."""
+        resource = self._resource(request.type)
+        await asyncio.to_thread(resource.delete, request.resource_id, plain(request.properties))
+
+    def _resource(self, token: str) -> Resource:
+        if token not in self._resources:
+            known = ", ".join(sorted(self._resources))
+            raise Refused(f"{token} is not a resource that this local provider has; it has {known}")
+        return self._resources[token]
+
+
+def _bag(values: Properties, resource: Resource, given: Bag, keep: Bag | None = None) -> Bag:
+    """Return `values` for the engine, secret where the property always is or what was given was.
+
+    What is still as in `keep` is passed on untouched, with its secrets where they were.
+    """
+    secret = {name for name, declared in resource.properties.items() if declared.secret}
+    bag = wrap(values, secret | getattr(resource, "secret_outputs", frozenset()) | secret_names(given))
+    before = plain(keep or {})
+    untouched = {name: value for name, value in (keep or {}).items() if values.get(name) == before[name]}
+    return {**bag, **{n: v.with_secret(v.is_secret or n in secret) for n, v in untouched.items() if n in bag}}
+
+
+class _Servicer(ProviderServicer):
+    """The SDK's server, with refusals that the engine shows as one sentence."""
+
+    async def Check(self, request: Any, context: Any) -> Any:
+        return await _answer(super().Check(request, context), context)
+
+    async def Diff(self, request: Any, context: Any) -> Any:
+        response = await _answer(super().Diff(request, context), context)
+        response.hasDetailedDiff = bool(response.detailedDiff)
+        return response
+
+    async def Create(self, request: Any, context: Any) -> Any:
+        return await _answer(super().Create(request, context), context, request.properties)
+
+    async def Read(self, request: Any, context: Any) -> Any:
+        return await _answer(super().Read(request, context), context)
+
+    async def Update(self, request: Any, context: Any) -> Any:
+        return await _answer(super().Update(request, context), context)
+
+    async def Delete(self, request: Any, context: Any) -> Any:
+        return await _answer(super().Delete(request, context), context)
+
+
+async def _answer(call: Awaitable[Any], context: Any, inputs: Any = None) -> Any:
+    try:
+        return await call
+    except Refused as refusal:
+        await context.abort(grpc.StatusCode.UNKNOWN, str(refusal))
+    except Incomplete as incomplete:
+        await _abort_incomplete(incomplete, context, inputs)
+
+
+async def _abort_incomplete(incomplete: Incomplete, context: Any, inputs: Any) -> NoReturn:
+    """Tell the engine to keep the resource, and that its making failed."""
+    detail = provider_pb2.ErrorResourceInitFailed(
+        id=incomplete.identity,
+        properties=PropertyValue.marshal_map(incomplete.state),
+        reasons=[str(incomplete)],
+        inputs=inputs,
+    )
+    status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=str(incomplete))
+    status.details.add().Pack(detail)
+    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+    await context.abort(grpc.StatusCode.UNKNOWN, str(incomplete))
+    raise AssertionError("unreachable: abort raises")
+
+
+def serve(plugin: Plugin, version: str) -> None:
+    """Print a port and answer the engine on it until it ends the process; the engine's address is argument one."""
+
+    async def run() -> None:
+        server = grpc.aio.server(options=[("grpc.max_receive_message_length", 400 * 1024 * 1024)])
+        engine = sys.argv[1] if len(sys.argv) > 1 else ""
+        provider_pb2_grpc.add_ResourceProviderServicer_to_server(
+            _Servicer(sys.argv[1:], version, plugin, engine), server
+        )
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        print(port, flush=True)
+        await server.wait_for_termination()
+
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(run())
