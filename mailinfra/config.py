@@ -22,7 +22,7 @@ from mailinfra.settings.files import Beside, by_stored_address, password_mistake
 from mailinfra.settings.images import ImagesConfig
 from mailinfra.settings.model import Items, Mistake, Model, Word
 from mailinfra.settings.network import NetworkConfig, PortsConfig
-from mailinfra.settings.service import LimitsConfig, SmarthostConfig, WebmailConfig
+from mailinfra.settings.service import LimitsConfig, ReceivingConfig, SmarthostConfig, WebmailConfig
 from mailinfra.settings.storage import DatabaseConfig, StorageConfig
 from mailinfra.types import DomainName, IpAddress, within
 
@@ -60,6 +60,9 @@ class ServerConfig(Model):
     limits: LimitsConfig = LimitsConfig()
     """How much is accepted."""
 
+    receiving: ReceivingConfig = ReceivingConfig()
+    """Checks on arriving mail."""
+
     webmail: WebmailConfig = WebmailConfig()
     """How webmail is reached."""
 
@@ -75,10 +78,11 @@ class ServerConfig(Model):
 
     def contradictions(self) -> Iterator[Mistake]:
         """Return the settings of different sections that contradict each other."""
-        if self.certificate and (names := self.certificate.names()) and not covers(names, self.hostname):
+        names = self.certificate.names() if self.certificate else None
+        if self.certificate and names is not None and not covers(names, self.hostname):
             reason = (
-                f"{self.hostname!r} is not named by {self.certificate.certificate_file} (it names "
-                f"{', '.join(names)}); use one of these names, or a certificate for this one"
+                f"{self.hostname!r} is not named by {self.certificate.certificate_file}, which names "
+                f"{', '.join(names) or 'no host at all'}; get one for this name, or use one of those"
             )
             yield Mistake(place=("hostname",), reason=reason, about=("certificate",))
         yield from self._addresses_in_subnets()

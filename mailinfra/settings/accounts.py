@@ -6,9 +6,10 @@ rules between entries (rules.py) or the rows in the database (mailinfra/accounts
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NoReturn, Self
+from enum import StrEnum
+from typing import Annotated, Any, NoReturn, Self
 
-from pydantic import ModelWrapValidatorHandler, TypeAdapter, ValidationError
+from pydantic import Field, ModelWrapValidatorHandler, TypeAdapter, ValidationError
 
 from mailinfra.settings import rules
 from mailinfra.settings.entries import AliasConfig, DomainConfig, MailboxConfig
@@ -21,15 +22,35 @@ class DirectoryEntries:
     """All accounts as plain mappings, keyed by name or address, ready for the `Directory` resource."""
 
     domains: dict[str, dict[str, Any]]
-    """Domain -> `aliasOf`, `catchAll` (each only where it is set)."""
+    """Domain -> its properties."""
 
     mailboxes: dict[str, dict[str, Any]]
-    """Address -> `enabled`, `password`, `imap`, `pop3`, `submission`, `receives`, `displayName`,
-    `description`, `claimant`."""
+    """Address -> its properties: switches always, texts only where they say something."""
 
     aliases: dict[str, dict[str, Any]]
-    """Address -> `targets` (sorted, forwards included), `maySend`; postmaster and abuse of every domain
-    included."""
+    """Address -> targets (forwards included, sorted) and who may send; postmaster and abuse of every domain
+    too."""
+
+
+class Undeclared(StrEnum):
+    """What becomes of rows that nobody declared."""
+
+    KEEP = "keep"
+    REMOVE = "remove"
+
+
+class HashingConfig(Model):
+    """Cost of one Argon2id hash; see RFC 9106, section 4. It holds for passwords that are set from now on."""
+
+    memory_kib: int = Field(default=19456, ge=8192, le=65536, examples=[19456])
+    """Memory in KiB, from 8192 to 65536: beyond that a login's process may not get it, and a right password
+    is refused as a wrong one."""
+
+    iterations: int = Field(default=2, ge=1, le=16, examples=[2])
+    """Passes over the memory, 1 to 16."""
+
+    parallelism: int = Field(default=1, ge=1, le=8, examples=[1])
+    """Lanes, 1 to 8."""
 
 
 class AccountsConfig(Model):
@@ -44,6 +65,13 @@ class AccountsConfig(Model):
     aliases: Items[AliasConfig] = ()
     """Further addresses in these domains."""
 
+    undeclared: Annotated[Undeclared, Field(strict=False)] = Undeclared.KEEP
+    """What becomes of rows in the database that are not listed here: `keep` names them at every `up`,
+    `remove` takes them away (never their mail)."""
+
+    hashing: HashingConfig = HashingConfig()
+    """Cost of making and checking one password hash."""
+
     def contradictions(self) -> Iterator[Mistake]:
         """Return every entry that does not fit the others."""
         yield from rules.contradictions(
@@ -53,6 +81,12 @@ class AccountsConfig(Model):
                 aliases=dict(enumerate(self.aliases)),
             )
         )
+
+    def postmaster(self) -> str | None:
+        """Return who gets mail to `postmaster` without a domain; None while nobody receives mail here."""
+        known = self.directory()
+        found = (f"postmaster@{one.name}" for one in self.domains if not one.alias_of)
+        return next((one for one in found if one in known.aliases or one in known.mailboxes), None)
 
     def directory(self) -> DirectoryEntries:
         """Return what the database shall hold."""
@@ -67,21 +101,12 @@ class AccountsConfig(Model):
 
     @classmethod
     def _refuse_with_contradictions(
-        cls, given: Any, _handler: ModelWrapValidatorHandler[Self], error: ValidationError
+        cls, given: Any, handler: ModelWrapValidatorHandler[Self], error: ValidationError
     ) -> NoReturn:
         """Raise the malformed entries together with what contradicts each other among the sound ones."""
+        del handler  # one malformed entry would make all of them unusable: each is read on its own
         mistakes = [cls._reworded(mistake) for mistake in error.errors(include_url=False)]
-        sound: dict[str, dict[int, Any]] = {place: {} for place in _ENTRIES}
-        unsure: set[str] = set()
-        for place, kind in _ENTRIES.items():
-            items = given.get(place) if isinstance(given, dict) else None
-            for index, item in enumerate(items if isinstance(items, list) else ()):
-                try:
-                    sound[place][index] = kind.validate_python(item)
-                except ValidationError:
-                    unsure |= _mentioned(item)
-        entries = rules.Entries(**sound, unsure=frozenset(unsure))
-        refuse(cls.__name__, [*mistakes, *rules.contradictions(entries)])
+        refuse(cls.__name__, [*mistakes, *rules.contradictions(_sound_entries(given))])
         raise error
 
 
@@ -90,6 +115,19 @@ _ENTRIES: dict[str, TypeAdapter[Any]] = {
     "mailboxes": TypeAdapter(MailboxConfig),
     "aliases": TypeAdapter(AliasConfig),
 }
+
+
+def _sound_entries(given: Any) -> rules.Entries:
+    sound: dict[str, dict[int, Any]] = {place: {} for place in _ENTRIES}
+    unsure: set[str] = set()
+    for place, kind in _ENTRIES.items():
+        items = given.get(place) if isinstance(given, dict) else None
+        for index, item in enumerate(items if isinstance(items, list) else ()):
+            try:
+                sound[place][index] = kind.validate_python(item)
+            except ValidationError:
+                unsure |= _mentioned(item)
+    return rules.Entries(**sound, unsure=frozenset(unsure))
 
 
 def _mentioned(item: Any) -> set[str]:
@@ -101,11 +139,18 @@ def _mentioned(item: Any) -> set[str]:
 
 
 def _domain(domain: DomainConfig) -> dict[str, Any]:
-    choices = {"aliasOf": domain.alias_of, "catchAll": domain.catch_all}
-    return {key: value for key, value in choices.items() if value is not None}
+    texts = {"aliasOf": domain.alias_of, "catchAll": domain.catch_all, "renamedFrom": domain.renamed_from}
+    return {key: text for key, text in texts.items() if text}
 
 
 def _mailbox(mailbox: MailboxConfig) -> dict[str, Any]:
+    texts = {
+        "displayName": mailbox.display_name,
+        "description": mailbox.description,
+        "claimant": mailbox.claimant,
+        "reset": mailbox.reset,
+        "renamedFrom": mailbox.renamed_from,
+    }
     return {
         "enabled": mailbox.enabled,
         "password": mailbox.password.value,
@@ -113,9 +158,8 @@ def _mailbox(mailbox: MailboxConfig) -> dict[str, Any]:
         "pop3": Protocol.POP3 in mailbox.protocols and mailbox.receives,
         "submission": Protocol.SUBMISSION in mailbox.protocols,
         "receives": mailbox.receives,
-        "displayName": mailbox.display_name,
-        "description": mailbox.description,
-        "claimant": mailbox.claimant,
+        **({"reuseMail": True} if mailbox.reuse_mail else {}),
+        **{key: text for key, text in texts.items() if text},
     }
 
 

@@ -53,13 +53,18 @@ class CertificateConfig(Model):
             except ValueError as error:
                 yield Mistake(place=("caFile",), reason=str(error), given=self.ca_file)
 
-    def names(self) -> list[str]:
-        """Return the DNS names that the certificate covers, in lower case; empty when it cannot be read."""
+    def names(self) -> list[str] | None:
+        """Return the DNS names that the certificate covers, in lower case; None when it cannot be read.
+
+        A common name does not count: clients ignore it (RFC 9525).
+        """
         try:
             extensions = first_certificate(self.certificate_file).extensions
             found = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        except (ValueError, x509.ExtensionNotFound):
+        except x509.ExtensionNotFound:
             return []
+        except ValueError:
+            return None
         return [name.lower() for name in found.get_values_for_type(x509.DNSName)]
 
 

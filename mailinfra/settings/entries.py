@@ -30,6 +30,9 @@ class DomainConfig(Model):
     """Mailbox or alias that gets mail to `postmaster` and `abuse`, which every domain must answer for (RFC
     2142); by default the first mailbox that receives mail."""
 
+    renamed_from: DomainName | None = Field(default=None, examples=["old.example.org"])
+    """Its name until now: everything in it moves along, mail included. It is done once; the line may stay."""
+
 
 class MailboxConfig(Model):
     """A person's mailbox, or a program's account."""
@@ -62,6 +65,16 @@ class MailboxConfig(Model):
 
     claimant: str = Field(default="", max_length=20, examples=["it"])
     """Who asked for the mailbox, up to 20 characters."""
+
+    reset: str = Field(default="", max_length=100, examples=["2026-11-22, forgotten"])
+    """Any new text, up to 100 characters, sets the password once more: a declared or a generated one."""
+
+    reuse_mail: bool = False
+    """Whether a mailbox that is added gets the mail that an earlier one of the same address left behind;
+    otherwise it begins empty."""
+
+    renamed_from: EmailAddress | None = Field(default=None, examples=["alice.old@example.org"])
+    """Its address until now: mail and password move along. It is done once; the line may stay."""
 
     def contradictions(self) -> Iterator[Mistake]:
         """Return a way to read mail that never arrives, or no way to use the mailbox at all."""

@@ -80,20 +80,26 @@ class Model(BaseModel):
 
     @classmethod
     def _refuse_with_contradictions(
-        cls, given: Any, _handler: ModelWrapValidatorHandler[Self], error: ValidationError
+        cls, given: Any, handler: ModelWrapValidatorHandler[Self], error: ValidationError
     ) -> NoReturn:
         mistakes = [cls._reworded(mistake) for mistake in error.errors(include_url=False)]
         wrong = {mistake["loc"][0] for mistake in mistakes if mistake["loc"]}
         moot: list[Mistake] = []
         if isinstance(given, dict):
             try:
-                rest = _handler({key: value for key, value in given.items() if key not in wrong})
+                rest = handler({**cls._stand_ins(), **{key: given[key] for key in given if key not in wrong}})
             except ValidationError:
-                pass  # a required setting is among the wrong ones: nothing to compare yet
+                pass  # without its required settings there is nothing to compare yet
             else:
                 moot = [m for m in rest.contradictions() if wrong.isdisjoint({m.place[0], *m.about})]
         refuse(cls.__name__, [*mistakes, *moot])
         raise error
+
+    @classmethod
+    def _stand_ins(cls) -> dict[str, Any]:
+        """Return an example of each required setting, so that the other ones can be compared without it."""
+        fields = (field for field in cls.model_fields.values() if field.is_required())
+        return {str(field.alias): field.examples[0] for field in fields if field.examples}
 
     @classmethod
     def _reworded(cls, mistake: ErrorDetails) -> ErrorDetails:

@@ -37,6 +37,7 @@ def contradictions(entries: Entries) -> Iterator[Mistake]:
     yield from rules.domains()
     yield from rules.homeless()
     yield from rules.targets()
+    yield from rules.renames()
     yield from rules.loops()
 
 
@@ -162,6 +163,23 @@ class _Rules:
         if not self.by_mailbox[target].receives:
             return "is a mailbox that does not receive mail, so its mail would bounce; name another one"
         return None
+
+    def renames(self) -> Iterator[Mistake]:
+        """Return each old name that is still in use, or that two entries claim."""
+        domains = [(index, one.name, one.renamed_from) for index, one in self.entries.domains.items()]
+        mailboxes = [(index, one.address, one.renamed_from) for index, one in self.entries.mailboxes.items()]
+        for place, items in (("domains", domains), ("mailboxes", mailboxes)):
+            claimed: dict[str, str] = {}
+            for index, new, old in items:
+                if old is None:
+                    continue
+                if old in self.by_name or old in self.by_mailbox or old in self.by_alias:
+                    reason = f"{old!r} is still declared; remove that entry, or this line"
+                    yield Mistake(place=(place, index, "renamedFrom"), reason=reason)
+                elif old in claimed:
+                    reason = f"{old!r} is renamed to {claimed[old]!r} already; keep one of the two lines"
+                    yield Mistake(place=(place, index, "renamedFrom"), reason=reason)
+                claimed.setdefault(old, new)
 
     def loops(self) -> Iterator[Mistake]:
         """Return each circle of aliases once, with its whole path."""

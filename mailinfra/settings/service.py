@@ -1,20 +1,76 @@
 """What the mail service accepts, and through whom it is reached and sends.
 
-Owns limits, webmail's reverse proxy and the smarthost. Does not own ports (network.py).
+Owns limits, checks on arriving mail, webmail's reverse proxy and the smarthost. Does not own ports
+(network.py).
 """
+
+from collections.abc import Iterator
+from typing import Annotated
 
 from pydantic import Field
 
-from mailinfra.settings.model import Model
+from mailinfra.settings.model import Mistake, Model
 from mailinfra.types import ByteSize, HostName, IpAddress, Port
+
+LEAST_MESSAGE = 64 * 1024
+"""Bytes that every server must take: RFC 5321, section 4.5.3.1.7."""
+
+MOST_MESSAGE = 1024**3
+"""Bytes; beyond it a message takes longer than clients and peers wait."""
+
+Rate = Annotated[int, Field(ge=0, le=100_000, examples=[60])]
+
+
+class ClientLimitsConfig(Model):
+    """What one client address may do at the SMTP ports; 0 is no limit. Webmail has none."""
+
+    connections: Rate = 20
+    """Sessions at the same time."""
+
+    connection_rate: Rate = 60
+    """New sessions in a minute."""
+
+    auth_rate: Rate = 20
+    """Attempts to log in, in a minute."""
+
+    message_rate: Rate = 100
+    """Messages in a minute."""
+
+    recipient_rate: Rate = 300
+    """Recipients in a minute."""
 
 
 class LimitsConfig(Model):
     """How much is accepted."""
 
     message_size: ByteSize = Field(default=50 * 1024**2, examples=["50M"])
-    """Size of one message with its attachments in their encoded form, a third larger than the files
-    themselves."""
+    """Size of one message, from 64K to 1G. Attachments are encoded and grow by a third."""
+
+    recipients: int = Field(default=100, ge=100, le=10_000, examples=[100])
+    """Recipients of one message, at least 100 (RFC 5321, section 4.5.3.1.8)."""
+
+    clients: ClientLimitsConfig = ClientLimitsConfig()
+    """What one client address may do at the SMTP ports."""
+
+    def contradictions(self) -> Iterator[Mistake]:
+        """Return sizes that rule each other out."""
+        if not LEAST_MESSAGE <= self.message_size <= MOST_MESSAGE:
+            reason = "must be from 64K, which every server takes (RFC 5321, section 4.5.3.1.7), to 1G"
+            yield Mistake(place=("messageSize",), reason=reason, given=self.message_size)
+        if 0 < self.clients.recipient_rate < self.recipients:
+            reason = (
+                f"allows {self.clients.recipient_rate} a minute, and 'limits.recipients' {self.recipients} "
+                "in one message, which would be refused; raise this one or lower that one"
+            )
+            yield Mistake(place=("clients", "recipientRate"), reason=reason, about=("recipients", "clients"))
+
+
+class ReceivingConfig(Model):
+    """Checks on arriving mail."""
+
+    check_domains: bool = True
+    """Whether the domains of senders must exist in DNS; false where no resolver knows them, as on a
+    laptop."""
 
 
 class WebmailConfig(Model):
@@ -22,12 +78,12 @@ class WebmailConfig(Model):
 
     reverse_proxy: IpAddress | None = None
     """IP address of a proxy that answers over HTTPS and passes requests to `ports.webmailRedirect` in plain
-    HTTP. Its `X-Forwarded-…` headers are then believed."""
+    HTTP. What it says about the client's address is then believed."""
 
 
 class SmarthostConfig(Model):
-    """A server that all mail leaves through, always over TLS. Its password is
-    `mailinfra:smarthostPassword`."""
+    """A server that all mail leaves through, always over TLS. `mailinfra:smarthostPassword` is its
+    password."""
 
     host: HostName
     """Name of the server."""
