@@ -1,0 +1,152 @@
+"""Command line: what each make target calls, `python3 -m bootstrap COMMAND`.
+
+Owns the commands' names and the exit status. A Problem ends a command with its two sentences.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from bootstrap import checks, summary, volumes
+from bootstrap.commands import pass_through
+from bootstrap.docker_engine import stop_docker, version
+from bootstrap.machine import Machine
+from bootstrap.packages import bring_packages, bring_uv
+from bootstrap.ports import require_free_ports
+from bootstrap.problem import Problem
+from bootstrap.pulumi_cli import stack_file
+from bootstrap.ready import ready, ready_for_tests
+from bootstrap.report import Report
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+def up(machine: Machine, arguments: argparse.Namespace) -> int:
+    """Bring what is missing, show Pulumi's preview and update, and end with a summary."""
+    it = ready(machine, arguments.stack)
+    require_free_ports(it.pulumi.machine, it.stack, stack_file(machine, it.stack))
+    machine.report.say()
+    if code := it.pulumi.show("up", "--yes", "--stack", it.stack):
+        machine.report.say(
+            "\nPulumi stopped at the error above. What was made stays; make up goes on from there."
+        )
+        return code
+    outputs = it.pulumi.outputs(it.stack)
+    certificate = summary.write_certificate(outputs, machine.data / f"{it.stack}-ca.pem")
+    machine.report.say()
+    for line in summary.lines(outputs, stack=it.stack, certificate=certificate):
+        machine.report.say(line)
+    return 0
+
+
+def preview(machine: Machine, arguments: argparse.Namespace) -> int:
+    """Show what `up` would change, property by property."""
+    it = ready(machine, arguments.stack)
+    machine.report.say()
+    return it.pulumi.show("preview", "--diff", "--stack", it.stack)
+
+
+def destroy(machine: Machine, arguments: argparse.Namespace) -> int:
+    """Remove the stack and keep its data; with --purge remove that too, after a question."""
+    it = ready(machine, arguments.stack)
+    machine.report.say()
+    if arguments.purge:
+        return volumes.purge(it.pulumi, it.stack, sys.stdin.readline)
+    return volumes.destroy(it.pulumi, it.stack)
+
+
+def env(machine: Machine, arguments: argparse.Namespace) -> int:
+    """Print what a shell evaluates to use pulumi itself: eval "$(make env)"."""
+    print(ready(machine, arguments.stack).environment.shell())
+    return 0
+
+
+def test(machine: Machine, _: argparse.Namespace) -> int:
+    """Run all tests, tier by tier."""
+    return checks.test(machine, ready_for_tests(machine))
+
+
+def check(machine: Machine, _: argparse.Namespace) -> int:
+    """Run linters, type checker and the check that generated files are fresh."""
+    bring_packages(machine)
+    return checks.check(machine)
+
+
+def bench(machine: Machine, _: argparse.Namespace) -> int:
+    """Measure how long things take."""
+    return _module(machine, ready_for_tests(machine), "bench")
+
+
+def docs(machine: Machine, _: argparse.Namespace) -> int:
+    """Write the generated documentation and the schema for editors."""
+    bring_packages(machine)
+    return _module(machine, machine.env, "mailinfra.schema")
+
+
+def lock(machine: Machine, _: argparse.Namespace) -> int:
+    """Look up the newest packages that pyproject.toml allows, and lock them with hashes."""
+    uv, _source = bring_uv(machine)
+    words = [uv, "pip", "compile", "pyproject.toml", "--group", "dev", "--group", "providers", "--universal"]
+    words += [
+        "--generate-hashes",
+        "--no-emit-index-url",
+        "--no-header",
+        "--upgrade",
+        "-q",
+        "-o",
+        "requirements.txt",
+    ]
+    return pass_through(words, env=machine.env, cwd=machine.project)
+
+
+def running(machine: Machine, _: argparse.Namespace) -> int:
+    """End with 0 if a Docker engine answers."""
+    return 0 if version(machine).good else 1
+
+
+def stop(machine: Machine, _: argparse.Namespace) -> int:
+    """Stop the Docker engine if this bootstrap started it."""
+    stopped = stop_docker(machine)
+    machine.report.say(
+        "Stopped the Docker engine." if stopped else "The Docker engine was not started from here."
+    )
+    return 0
+
+
+COMMANDS: Mapping[str, Callable[[Machine, argparse.Namespace], int]] = {
+    command.__name__: command
+    for command in (up, preview, destroy, env, test, check, bench, docs, lock, running, stop)
+}
+
+
+def main(words: Sequence[str]) -> int:
+    """Run one command and return its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python3 -m bootstrap", description="From a bare machine to pulumi up."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, command in COMMANDS.items():
+        text = (command.__doc__ or "").splitlines()[0]
+        one = commands.add_parser(name, help=text, description=text)
+        one.add_argument(
+            "--stack", default="", help="the stack; else the selected one, else what this machine can run"
+        )
+        one.add_argument("--purge", default="", help="with destroy: remove the data volumes too")
+    arguments = parser.parse_args(words)
+    # What `env` prints is for a shell to evaluate, so all else goes where a person reads it.
+    report = Report(sys.stderr if arguments.command == "env" else sys.stdout)
+    machine = Machine(project=PROJECT, env=dict(os.environ), report=report, is_root=os.geteuid() == 0)
+    try:
+        return COMMANDS[arguments.command](machine, arguments)
+    except Problem as problem:
+        print(f"\nStopped: {problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped by you; running it again goes on from here.", file=sys.stderr)
+        return 130
+
+
+def _module(machine: Machine, env: Mapping[str, str], name: str) -> int:
+    return pass_through([machine.venv_python, "-m", name], env=env, cwd=machine.project)

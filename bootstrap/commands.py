@@ -1,0 +1,161 @@
+"""Commands: other programs, run with a bound on their time and their output kept in a file.
+
+No command may hang the bootstrap: every call says how long it may take, and is ended with all it started.
+"""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bootstrap.problem import Problem
+
+TAIL_LINES = 12
+"""Lines of a failed command's output that are shown; the rest is in its log."""
+
+
+class CommandFailed(Problem):
+    """A command that ended with an error or had to be ended."""
+
+    def __init__(self, what: str, log: Path | None, tail: Sequence[str]) -> None:
+        shown = "".join(f"\n    {line}" for line in tail)
+        super().__init__(
+            f"{what}{':' if tail else ''}{shown}", f"Its output is in {log}" if log else "Try it by hand"
+        )
+        self.tail = "\n".join(tail)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a short command said."""
+
+    code: int
+    """Exit status; 124 where it had to be ended, 127 where it could not be started."""
+
+    text: str
+    """Standard output, stripped."""
+
+    error: str
+    """Standard error, stripped."""
+
+    @property
+    def good(self) -> bool:
+        """Whether it ended with 0."""
+        return self.code == 0
+
+
+def ask(
+    argv: Sequence[object], *, env: Mapping[str, str], timeout_seconds: float, cwd: Path | None = None
+) -> Answer:
+    """Return the answer of a short command; a hang and a missing program are answers too."""
+    try:
+        done = subprocess.run(
+            [str(word) for word in argv],
+            env=env,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout_seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Answer(code=124, text="", error=f"no answer within {timeout_seconds:.0f} s")
+    except OSError as error:
+        return Answer(code=127, text="", error=str(error))
+    return Answer(code=done.returncode, text=done.stdout.strip(), error=done.stderr.strip())
+
+
+def run(
+    argv: Sequence[object],
+    *,
+    env: Mapping[str, str],
+    timeout_seconds: float,
+    log: Path,
+    cwd: Path | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Run a long command, hand each line of its output to `tell` and keep all of it in `log`.
+
+    Raises CommandFailed with the last lines when it fails or takes longer than `timeout_seconds`.
+    """
+    words = [str(word) for word in argv]
+    name = " ".join([Path(words[0]).name, *words[1:3]])
+    log.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        process = subprocess.Popen(
+            words,
+            env=env,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,  # a group of its own, so that its children end with it
+        )
+    except OSError as error:
+        raise CommandFailed(f"{name} cannot be started: {error.strerror}", None, []) from None
+    tail: list[str] = []
+    reader = threading.Thread(target=_read, args=(process, log, tail, tell), daemon=True)
+    reader.start()
+    try:
+        code = process.wait(timeout_seconds)
+    except subprocess.TimeoutExpired:
+        end(process)
+        raise CommandFailed(
+            f"{name} took longer than {timeout_seconds:.0f} s and was ended", log, tail
+        ) from None
+    except BaseException:
+        end(process)
+        raise
+    reader.join(5)
+    if code:
+        raise CommandFailed(f"{name} failed with {code}", log, tail)
+
+
+def _read(process: subprocess.Popen[str], log: Path, tail: list[str], tell: Callable[[str], None]) -> None:
+    assert process.stdout is not None  # noqa: S101 - it was asked for with PIPE
+    with log.open("w", encoding="utf-8") as file:
+        for line in process.stdout:
+            file.write(line)
+            if line.strip():
+                tail[:] = [*tail, line.rstrip()][-TAIL_LINES:]
+                tell(line)
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """End a process and all of its group: politely, then not."""
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, sign)
+        except ProcessLookupError:
+            return
+        deadline = time.monotonic() + 5
+        while process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if process.poll() is not None:
+            return
+
+
+def pass_through(argv: Sequence[object], *, env: Mapping[str, str], cwd: Path) -> int:
+    """Run a command on this terminal and return its exit status.
+
+    An interrupt goes to it alone, as it does in a shell: Pulumi finishes what it has begun.
+    """
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        return subprocess.run(
+            [str(word) for word in argv],
+            env=env,
+            cwd=cwd,
+            check=False,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        ).returncode
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,132 @@
+"""Python packages: uv and the project's virtual environment, exactly as locked.
+
+Owns .venv and uv where the machine has none. Does not own the lock file (requirements.txt).
+"""
+
+import hashlib
+import re
+from pathlib import Path
+
+from bootstrap.commands import CommandFailed, ask, run
+from bootstrap.machine import Machine
+from bootstrap.problem import Problem
+
+NEED = "Python packages"
+TOOLS = Path(__file__).parent / "tools"
+
+
+def bring_uv(machine: Machine) -> tuple[Path, str]:
+    """Return uv and where it comes from: PATH, an earlier run, or pip's index by a pinned hash."""
+    if found := machine.find("uv"):
+        return found, "uv on PATH"
+    pinned = TOOLS / "uv.txt"
+    target = machine.cache / f"uv-{digest(pinned)}"
+    if (uv := target / "bin/uv").exists():
+        return uv, "uv brought earlier"
+    pip = bring_pip(machine)
+    install = ["install", "--quiet", "--no-deps", "--only-binary", ":all:", "--require-hashes"]
+    with machine.report.step(NEED, "fetching uv with pip") as step:
+        run(
+            [*pip, *install, "--target", target, "-r", pinned],
+            env=machine.env,
+            timeout_seconds=300,
+            log=machine.log("uv"),
+            tell=step.tell,
+        )
+    if not uv.exists():
+        raise Problem(
+            f"pip installed uv, but there is no {uv}", "Install uv by hand: https://docs.astral.sh/uv/"
+        )
+    return uv, "uv fetched with pip"
+
+
+def bring_pip(machine: Machine) -> list[str | Path]:
+    """Return the command that is pip: the interpreter's own, one in a bare environment, or Debian's."""
+    own: list[str | Path] = [machine.python, "-m", "pip"]
+    if ask([*own, "--version"], env=machine.env, timeout_seconds=20).good:
+        return own
+    folder = machine.cache / "pip"
+    bare: list[str | Path] = [folder / "bin/python", "-m", "pip"]
+    make = [machine.python, "-m", "venv", "--clear", folder]
+    if ask([*bare, "--version"], env=machine.env, timeout_seconds=20).good:
+        return bare
+    if ask(make, env=machine.env, timeout_seconds=120).good:
+        return bare
+    remedy = "Install pip or uv, or run this as root on Debian or Ubuntu"
+    if not (machine.is_root and machine.find("apt-get")):
+        raise Problem(f"{machine.python} has neither pip nor ensurepip, and there is no uv on PATH", remedy)
+    install_debian(machine, NEED, ["python3-venv"])
+    # Debian's package serves Debian's interpreter, whichever one runs this.
+    if not ask([machine.system / "usr/bin/python3", *make[1:]], env=machine.env, timeout_seconds=120).good:
+        raise Problem("Debian's python3-venv is installed and still makes no environment", remedy)
+    return bare
+
+
+def install_debian(machine: Machine, need: str, packages: list[str]) -> None:
+    """Install Debian packages; raise Problem where only root or another system could."""
+    if not machine.is_root:
+        raise Problem(
+            f"installing {' '.join(packages)} needs root", "Run make as root, or install them yourself"
+        )
+    if not machine.find("apt-get"):
+        raise Problem(
+            f"{' '.join(packages)} must be installed, and this is no Debian", "Install them yourself"
+        )
+    env = {**machine.env, "DEBIAN_FRONTEND": "noninteractive"}
+    with machine.report.step(need, f"installing Debian's {', '.join(packages)}") as step:
+        for arguments in (["update"], ["install", "--yes", "--no-install-recommends", *packages]):
+            run(
+                ["apt-get", *arguments],
+                env=env,
+                timeout_seconds=600,
+                log=machine.log(f"apt-{arguments[0]}"),
+                tell=step.tell,
+            )
+
+
+def bring_packages(machine: Machine) -> None:
+    """Make .venv hold what requirements.txt locks, and nothing else."""
+    lock = machine.project / "requirements.txt"
+    stamp = machine.venv / "mailinfra-lock"
+    expected = digest(lock)
+    count = len(re.findall(r"^[a-z0-9][^=\s]*==", lock.read_text(), re.MULTILINE))
+    if stamp.exists() and stamp.read_text() == expected and works(machine):
+        machine.report.found(NEED, f"{count} as locked")
+        return
+    uv, source = bring_uv(machine)
+    env = {**machine.env, "UV_PYTHON_DOWNLOADS": "never"}
+    with machine.report.step(NEED, f"installing {count} as locked") as step:
+        if not works(machine):
+            make = [uv, "venv", "--quiet", "--clear", "--python", machine.python, machine.venv]
+            run(make, env=env, timeout_seconds=120, log=machine.log("venv"), tell=step.tell)
+        sync = [uv, "pip", "sync", "--require-hashes", "--python", machine.venv_python, lock]
+        try:
+            run(sync, env=env, timeout_seconds=900, log=machine.log("packages"), tell=step.tell)
+        except CommandFailed as failure:
+            raise Problem(
+                f"the Python packages cannot be installed: {failure.what}",
+                "Look at the package index that uv uses (UV_DEFAULT_INDEX, uv.toml) and at the disk",
+            ) from None
+    stamp.write_text(expected)
+    machine.report.found(NEED, f"{count} as locked, installed by {source}")
+
+
+def works(machine: Machine) -> bool:
+    """Return whether .venv has an interpreter that starts and is recent enough."""
+    code = "import sys; sys.exit(sys.version_info < (3, 11))"
+    return ask([machine.venv_python, "-c", code], env=machine.env, timeout_seconds=20).good
+
+
+def digest(path: Path) -> str:
+    """Return sixteen hexadecimal digits over a file's content."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def locked_version(machine: Machine, package: str) -> str:
+    """Return the version that requirements.txt locks for `package`."""
+    found = re.search(
+        rf"^{re.escape(package)}==([^\s;\\]+)", (machine.project / "requirements.txt").read_text(), re.M
+    )
+    if not found:
+        raise Problem(f"requirements.txt locks no {package}", "Run make lock")
+    return found[1]

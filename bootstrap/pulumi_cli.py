@@ -1,0 +1,86 @@
+"""Pulumi: its own commands on one stack, shown on this terminal as they are.
+
+Owns how make calls the engine. Does not own what a stack declares, nor what stays of it (volumes.py).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bootstrap.commands import Answer, ask, pass_through
+from bootstrap.engine import Engine
+from bootstrap.machine import Machine
+from bootstrap.problem import Problem
+
+ASK_SECONDS = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pulumi:
+    """The engine in this project."""
+
+    machine: Machine
+    """With the environment that the engine needs."""
+
+    engine: Engine
+    """The command."""
+
+    def show(self, *arguments: str) -> int:
+        """Run a command on this terminal and return its exit status."""
+        return pass_through(self._words(arguments), env=self.machine.env, cwd=self.machine.project)
+
+    def tell(self, *arguments: str) -> str:
+        """Return what a command says; raise Problem when it fails."""
+        said = self._ask(*arguments)
+        if not said.good:
+            detail = said.error or said.text
+            raise Problem(
+                f"pulumi {' '.join(arguments)} failed: {detail}", "Read the message of Pulumi above"
+            )
+        return said.text
+
+    def selected(self) -> str:
+        """Return the name of the selected stack; empty where there is none."""
+        said = self._ask("stack", "ls", "--json")
+        stacks: list[dict[str, Any]] = json.loads(said.text) if said.good and said.text else []
+        return next((str(stack["name"]).rpartition("/")[2] for stack in stacks if stack.get("current")), "")
+
+    def select(self, stack: str) -> None:
+        """Make `stack` the selected one; it begins to exist if it does not."""
+        self.tell("stack", "select", "--create", stack)
+
+    def outputs(self, stack: str) -> Mapping[str, Any]:
+        """Return the stack's outputs, secrets in clear text."""
+        said = self.tell("stack", "output", "--json", "--show-secrets", "--stack", stack)
+        outputs: Mapping[str, Any] = json.loads(said)
+        return outputs
+
+    def resources(self, stack: str) -> list[dict[str, Any]]:
+        """Return the resources in the stack's state, their secrets encrypted."""
+        state = json.loads(self.tell("stack", "export", "--stack", stack))
+        return list((state.get("deployment") or {}).get("resources") or [])
+
+    def _ask(self, *arguments: str) -> Answer:
+        return ask(
+            self._words(arguments),
+            env=self.machine.env,
+            cwd=self.machine.project,
+            timeout_seconds=ASK_SECONDS,
+        )
+
+    def _words(self, arguments: tuple[str, ...]) -> list[str | Path]:
+        return [self.engine.program, *arguments]
+
+
+def stack_file(machine: Machine, stack: str) -> Path:
+    """Return the stack's configuration file; raise Problem where there is none."""
+    path = machine.project / f"Pulumi.{stack}.yaml"
+    if not path.is_file():
+        there = sorted(file.name.split(".")[1] for file in machine.project.glob("Pulumi.*.yaml"))
+        raise Problem(
+            f"stack {stack!r} has no {path.name} (there are: {', '.join(there)})",
+            f"Copy one of them to {path.name} and give it ports and a subnet of its own",
+        )
+    return path

@@ -1,0 +1,82 @@
+"""Ready: every need in turn, until plain `pulumi` commands work.
+
+Owns the order. Each need's own module owns how it is met.
+"""
+
+import fcntl
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from bootstrap.base_image import bring_images, choose_stack
+from bootstrap.docker_engine import bring_docker
+from bootstrap.engine import bring_engine
+from bootstrap.environment import Environment, compose
+from bootstrap.machine import Machine
+from bootstrap.packages import bring_packages
+from bootstrap.plugins import bring_plugins
+from bootstrap.pulumi_cli import Pulumi, stack_file
+from bootstrap.state import bring_state
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ready:
+    """A machine with everything on it."""
+
+    pulumi: Pulumi
+    """The engine, in its environment."""
+
+    environment: Environment
+    """What a user's own shell needs."""
+
+    stack: str
+    """The stack that this command is about; it is the selected one."""
+
+
+def ready(machine: Machine, stack: str) -> Ready:
+    """Bring every need and select the stack: the named, else the selected one, else what can run here."""
+    with alone(machine):
+        environment, pulumi = prepare(machine, bring_state)
+        machine = pulumi.machine
+        chosen = stack or pulumi.selected() or choose_stack(machine)
+        file = stack_file(machine, chosen)
+        bring_images(machine, file)
+        pulumi.select(chosen)
+        machine.report.found("Stack", chosen)
+    return Ready(pulumi=pulumi, environment=environment, stack=chosen)
+
+
+def ready_for_tests(machine: Machine) -> Mapping[str, str]:
+    """Bring every need and return the environment of the tests, which keep state of their own.
+
+    MAILINFRA_TEST_STACK names the stack file to copy: the one whose images this machine can get.
+    """
+    with alone(machine):
+        environment, pulumi = prepare(machine, lambda _: {})
+        chosen = choose_stack(pulumi.machine)
+        bring_images(pulumi.machine, stack_file(machine, chosen))
+    return {**environment.over(machine.env), "MAILINFRA_TEST_STACK": chosen}
+
+
+def prepare(machine: Machine, state: Callable[[Machine], Mapping[str, str]]) -> tuple[Environment, Pulumi]:
+    """Bring packages, engine, plugins, state and the Docker engine."""
+    bring_packages(machine)
+    engine = bring_engine(machine)
+    plugins = bring_plugins(machine, engine)
+    environment = compose(machine, engine, plugins, state(machine))
+    bring_docker(machine)
+    inside = replace(machine, env=environment.over(machine.env))
+    return environment, Pulumi(machine=inside, engine=engine)
+
+
+@contextmanager
+def alone(machine: Machine) -> Iterator[None]:
+    """Keep two makes from bringing the same thing at once: the second waits and then finds it."""
+    machine.cache.mkdir(parents=True, exist_ok=True)
+    with (machine.cache / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with machine.report.step("Waiting", "another make brings what is missing"):
+                fcntl.flock(file, fcntl.LOCK_EX)
+        yield
