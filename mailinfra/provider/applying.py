@@ -1,0 +1,153 @@
+"""Writes the rows: one lock, one transaction, and the rows that differ alone."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mailinfra.provider import renames
+from mailinfra.provider.database import locked
+from mailinfra.provider.model import INITIAL, OWNED, Accounts, accounts_from, split
+from mailinfra.provider.passwords import Hashing, fingerprint, generate, hash_all, matches
+from mailinfra.provider.planning import Plan, plan
+from mailinfra.provider.plugin import Answer
+from mailinfra.provider.rows import Found, address_columns, find, write
+
+Bag = dict[str, Any]
+
+
+def apply(state: Bag, inputs: Bag) -> Answer:
+    """Bring the database from whatever it holds to `inputs`; return the new state."""
+    wanted, managed = accounts_from(inputs), accounts_from(state)
+    with locked(inputs["connection"]) as link:
+        found = find(link)
+        by_domain = renames.domain_renames(found, wanted)
+        renames.rename_domains(link, by_domain)
+        if by_domain:
+            found = find(link)
+        by_address = renames.mailbox_renames(found, wanted)
+        renames.rename_mailboxes(link, by_address)
+        if by_address:
+            found = find(link)
+        managed = renames.follow(managed, by_domain, by_address)
+        todo = plan(
+            found=found,
+            wanted=wanted,
+            managed=managed,
+            homes=state.get("homes") or {},
+            remove=inputs.get("undeclared") == "remove",
+        )
+        chosen = choose_passwords(found, todo, wanted, state, inputs)
+        hashes = hash_all(chosen, hashing(inputs))
+        add_hashes(todo, hashes)
+        write(link, todo.writes)
+        link.commit()
+    stored = {**found.hashes, **hashes}
+    return Answer(
+        properties=new_state(state, inputs, todo, chosen, stored),
+        notes=(*renamed_notes(by_domain, by_address), *todo.notes, *kept_notes(state, wanted, found)),
+        warnings=tuple(f"{row}: nobody declared it; it is left alone" for row in todo.undeclared),
+    )
+
+
+def hashing(inputs: Bag) -> Hashing:
+    """Return the declared cost of a hash."""
+    bag = inputs.get("hashing") or {}
+    declared = {"memory_kib": "memoryKib", "iterations": "iterations", "parallelism": "parallelism"}
+    return Hashing(**{name: int(bag[key]) for name, key in declared.items() if key in bag})
+
+
+def choose_passwords(found: Found, todo: Plan, wanted: Accounts, state: Bag, inputs: Bag) -> dict[str, str]:
+    """Return address -> password or declared hash, for each row whose password has to be written."""
+    declared: Mapping[str, str] = inputs.get("passwords") or {}
+    held: Mapping[str, str] = state.get("passwords") or {}
+    initial: Mapping[str, str] = state.get("initialPasswords") or {}
+    prints: Mapping[str, str] = state.get("fingerprints") or {}
+    chosen: dict[str, str] = {}
+    for address, mailbox in wanted.mailboxes.items():
+        if address in todo.created:
+            # A row that was deleted by hand comes back with the password that was given out for it.
+            chosen[address] = declared.get(address) or initial.get(address) or generate()
+        elif mailbox.password == OWNED:
+            text, stored = declared[address], found.hashes[address]
+            is_as_left = held.get(address) == text and prints.get(address) == fingerprint(stored)
+            if not is_as_left and not matches(stored, text):
+                chosen[address] = text
+        elif mailbox.reset and mailbox.reset != found.accounts.mailboxes[address].reset:
+            chosen[address] = declared.get(address) or generate()
+    return chosen
+
+
+def add_hashes(todo: Plan, hashes: Mapping[str, str]) -> None:
+    """Put the hashes into the rows that are written."""
+    created = set(todo.created)
+    for row in todo.writes.insert.get("users", []):
+        row["password"] = hashes[f"{row['userid']}@{row['domain']}"]
+    updates = todo.writes.update.setdefault("users", [])
+    by_address = {f"{where['userid']}@{where['domain']}": values for where, values in updates}
+    for address, stored in hashes.items():
+        if address in created:
+            continue
+        if address in by_address:
+            by_address[address]["password"] = stored
+        else:
+            updates.append((address_columns(address), {"password": stored}))
+
+
+def new_state(
+    state: Bag, inputs: Bag, todo: Plan, chosen: Mapping[str, str], stored: Mapping[str, str]
+) -> Bag:
+    """Return what the engine keeps: the declared properties and what only we know."""
+    mailboxes = inputs.get("mailboxes") or {}
+    declared = inputs.get("passwords") or {}
+    held = {address: text for address, text in (state.get("passwords") or {}).items() if address in declared}
+    initial = {
+        address: text
+        for address, text in (state.get("initialPasswords") or {}).items()
+        if address in mailboxes
+    }
+    prints = {}
+    for address, mailbox in mailboxes.items():
+        is_owned = mailbox.get("password") == OWNED
+        if is_owned:
+            prints[address] = fingerprint(stored[address])
+        if address in declared and (is_owned or address in chosen):
+            held[address] = declared[address]
+            initial.pop(address, None)
+        elif address in chosen:
+            initial[address] = chosen[address]
+    return {
+        **inputs,
+        "passwords": held,
+        "initialPasswords": initial,
+        "fingerprints": prints,
+        "homes": {address: home for address, home in todo.homes.items() if home != usual_home(address)},
+        "undeclaredRows": list(todo.undeclared),
+    }
+
+
+def usual_home(address: str) -> str:
+    """Return the folder below /mail that an address gets when it is new."""
+    local, domain = split(address)
+    return f"{domain}/{local}"
+
+
+def renamed_notes(domains: Mapping[str, str], mailboxes: Mapping[str, str]) -> list[str]:
+    """Return a line for each rename that was done."""
+    lines = [f"domain {old} is now {new}, with all its mail" for old, new in domains.items()]
+    return lines + [f"mailbox {old} is now {new}, with its mail" for old, new in mailboxes.items()]
+
+
+def kept_notes(state: Bag, wanted: Accounts, found: Found) -> list[str]:
+    """Return a line for each row that was there before it was declared."""
+    known = state.get("mailboxes") or {}
+    adopted = [
+        address
+        for address, mailbox in wanted.mailboxes.items()
+        if address in found.accounts.mailboxes and address not in known and mailbox.password == INITIAL
+    ]
+    if not adopted:
+        return []
+    shown = ", ".join(sorted(adopted)[:5]) + (", ..." if len(adopted) > 5 else "")
+    return [
+        f"{len(adopted)} mailbox(es) were there already and keep their passwords, which are not known "
+        f"here: {shown}"
+    ]

@@ -1,0 +1,65 @@
+"""Brings a `mail` database to a revision, forwards only, on a live server.
+
+MySQL commits each statement that changes a table, so a migration that was interrupted is half done: every
+step asks first whether it has been taken, and running it again finishes it.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection
+
+from mailinfra.provider.errors import ProviderError
+
+if TYPE_CHECKING:
+    from alembic.script import ScriptDirectory
+
+FOLDER = Path(__file__).parent
+
+
+def scripts() -> "ScriptDirectory":
+    """Return Alembic's view of the revisions in this folder."""
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory(str(FOLDER))
+
+
+def head() -> str:
+    """Return the newest revision."""
+    return str(scripts().get_current_head())
+
+
+def current(link: Connection) -> str:
+    """Return the revision that the database is at; empty before the first."""
+    from alembic.runtime.migration import MigrationContext
+
+    return MigrationContext.configure(link).get_current_revision() or ""
+
+
+def upgrade(link: Connection, target: str) -> list[str]:
+    """Bring the database from where it is to `target`; return what a person should know about it."""
+    from alembic.operations import Operations
+    from alembic.runtime.migration import MigrationContext
+
+    directory = scripts()
+    known = [revision.revision for revision in directory.walk_revisions()][::-1]
+    before = current(link)
+    if before and before not in known:
+        raise ProviderError(
+            f"the database is at revision {before}, which this version does not know "
+            f"(it knows {', '.join(known)}); use the version of the program that made it"
+        )
+    if before and known.index(before) > known.index(target):
+        raise ProviderError(f"the database is at revision {before}; going back to {target} is not possible")
+
+    def steps(revision: Any, context: Any) -> Iterable[Any]:  # noqa: ARG001
+        return directory._upgrade_revs(target, revision)
+
+    context = MigrationContext.configure(link, opts={"fn": steps, "transaction_per_migration": True})
+    notes: list[str] = []
+    link.info["notes"] = notes
+    with Operations.context(context):
+        context.run_migrations()
+    link.commit()
+    return notes

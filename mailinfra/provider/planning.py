@@ -1,0 +1,161 @@
+"""Which rows have to be written so that the database holds what was declared; pure, the database is not
+asked.
+
+Declared rows are put right. Rows that were declared before and are not any more are taken away. Rows that
+nobody ever declared are named and left alone, unless they are to be removed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from mailinfra.provider.model import Accounts, Alias, split
+from mailinfra.provider.rows import Found, Writes, address_columns, domain_row, mailbox_row
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is to be written, and said."""
+
+    writes: Writes
+    created: tuple[str, ...]
+    """Mailboxes that get a row, and so need a password."""
+    homes: Mapping[str, str]
+    """Address -> folder below /mail, for every declared mailbox."""
+    undeclared: tuple[str, ...]
+    """Rows that nobody declared and that stay."""
+    notes: tuple[str, ...]
+
+
+def plan(
+    *, found: Found, wanted: Accounts, managed: Accounts, homes: Mapping[str, str], remove: bool
+) -> Plan:
+    """Return the way from `found` to `wanted`.
+
+    `managed` is what was declared last time, `homes` the folders that its mailboxes had where they differ
+    from the usual one. With `remove`, rows that nobody declared are taken away too.
+    """
+    writes, notes = Writes(), []
+    present = found.accounts
+    undeclared: list[str] = []
+    gone = {
+        kind: [name for name in getattr(present, kind) if name not in getattr(wanted, kind)]
+        for kind in ("aliases", "mailboxes", "domains")
+    }
+    for address in gone["aliases"]:
+        if remove or address in managed.aliases:
+            _delete_alias(writes, address, present.aliases[address].targets)
+        else:
+            undeclared.append(f"alias {address}")
+    for address in gone["mailboxes"]:
+        if remove or address in managed.mailboxes:
+            home = found.homes[address]
+            _append(writes.delete, "users", address_columns(address))
+            _append(writes.insert, "retired_homes", {"home": home, **address_columns(address)})
+            notes.append(f"mailbox {address} is removed; its mail stays in /mail/{home}")
+        else:
+            undeclared.append(f"mailbox {address}")
+    kept_domains = {split(row.split(" ", 1)[1])[1] for row in undeclared}
+    # An undeclared domain that is an alias keeps the domain that it is an alias of; it is judged first.
+    for name in sorted(gone["domains"], key=lambda name: (not present.domains[name].alias_of, name)):
+        if (remove or name in managed.domains) and name not in kept_domains:
+            _append(writes.delete, "domains", {"name": name})
+        else:
+            undeclared.append(f"domain {name}")
+            kept_domains.add(present.domains[name].alias_of)
+    _plan_domains(writes, present, wanted)
+    created, new_homes = _plan_mailboxes(writes, found, wanted, homes, notes)
+    _plan_aliases(writes, present, wanted)
+    return Plan(
+        writes=writes,
+        created=tuple(created),
+        homes=new_homes,
+        undeclared=tuple(sorted(undeclared)),
+        notes=tuple(notes),
+    )
+
+
+def _append(rows: dict[str, list[dict[str, object]]], table: str, row: dict[str, object]) -> None:
+    rows.setdefault(table, []).append(row)
+
+
+def _delete_alias(writes: Writes, address: str, targets: tuple[str, ...]) -> None:
+    for target in targets:
+        _append(writes.delete, "aliases", {**address_columns(address, "name"), "target": target})
+
+
+def _plan_domains(writes: Writes, present: Accounts, wanted: Accounts) -> None:
+    # A domain that others are aliases of goes first: their rows refer to it.
+    for name, domain in sorted(wanted.domains.items(), key=lambda item: (bool(item[1].alias_of), item[0])):
+        declared = replace(domain, renamed_from="")
+        if name not in present.domains:
+            _append(writes.insert, "domains", domain_row(name, declared))
+        elif present.domains[name] != declared:
+            changed = _changed(domain_row(name, present.domains[name]), domain_row(name, declared))
+            writes.update.setdefault("domains", []).append(({"name": name}, changed))
+
+
+def _changed(old: Mapping[str, object], new: Mapping[str, object]) -> dict[str, object]:
+    return {column: value for column, value in new.items() if old[column] != value}
+
+
+def _plan_mailboxes(
+    writes: Writes, found: Found, wanted: Accounts, homes: Mapping[str, str], notes: list[str]
+) -> tuple[list[str], dict[str, str]]:
+    created: list[str] = []
+    new_homes = {address: found.homes[address] for address in wanted.mailboxes if address in found.homes}
+    taken = {*found.homes.values(), *found.retired}
+    for address, mailbox in sorted(wanted.mailboxes.items()):
+        row = mailbox_row(mailbox)
+        if address in found.accounts.mailboxes:
+            changed = _changed(mailbox_row(found.accounts.mailboxes[address]), row)
+            if changed:
+                writes.update.setdefault("users", []).append((address_columns(address), changed))
+            continue
+        home = homes.get(address, "")
+        if not home or home in taken:
+            home = _home(writes, address, mailbox.reuse_mail, found.retired, taken, notes)
+        taken.add(home)
+        created.append(address)
+        new_homes[address] = home
+        _append(writes.insert, "users", {**address_columns(address), **row, "home": home})
+    return created, new_homes
+
+
+def _home(
+    writes: Writes, address: str, reuse: bool, retired: Mapping[str, str], taken: set[str], notes: list[str]
+) -> str:
+    old = [home for home, owner in retired.items() if owner == address]
+    if old and reuse:
+        home = max(old, key=_generation)
+        _append(writes.delete, "retired_homes", {"home": home})
+        notes.append(f"mailbox {address} gets the old mail in /mail/{home}, as its reuseMail says")
+        return home
+    local, domain = split(address)
+    home, number = f"{domain}/{local}", 1
+    while home in taken:
+        number += 1
+        home = f"{domain}/{local}.{number}"
+    if number > 1:
+        notes.append(
+            f"mailbox {address} begins empty, in /mail/{home}: mail of an earlier mailbox of that "
+            f"name stays where it "
+            "is; `reuseMail: true` when it is added would hand it over"
+        )
+    return home
+
+
+def _generation(home: str) -> tuple[int, str]:
+    tail = home.rpartition(".")[2]
+    return (int(tail) if tail.isdigit() else 1, home)
+
+
+def _plan_aliases(writes: Writes, present: Accounts, wanted: Accounts) -> None:
+    for address, alias in sorted(wanted.aliases.items()):
+        old = present.aliases.get(address, Alias())
+        _delete_alias(writes, address, tuple(target for target in old.targets if target not in alias.targets))
+        for target in alias.targets:
+            columns = {**address_columns(address, "name"), "target": target}
+            if target not in old.targets:
+                _append(writes.insert, "aliases", {**columns, "may_send": alias.may_send})
+            elif old.may_send != alias.may_send:
+                writes.update.setdefault("aliases", []).append((columns, {"may_send": alias.may_send}))

@@ -1,0 +1,95 @@
+"""Finds drift: rows that were edited, added or deleted by hand since the last `up`."""
+
+from typing import Any
+
+from mailinfra.provider.database import connected
+from mailinfra.provider.difference import differences
+from mailinfra.provider.imports import connection_for
+from mailinfra.provider.model import KINDS, STATEMENTS, accounts_bag, camel
+from mailinfra.provider.passwords import Hashing, fingerprint
+from mailinfra.provider.plugin import Answer
+from mailinfra.provider.rows import Found, find
+
+Bag = dict[str, Any]
+NOUNS = {"domains": "domain", "mailboxes": "mailbox", "aliases": "alias"}
+
+
+def read_rows(database: str, state: Bag, inputs: Bag) -> Answer:
+    """Return the declared rows as they are, and name the others; for an import, all count as declared."""
+    connection = connection_for(database, state)
+    with connected(connection) as link:
+        found = find(link)
+    is_import = not state.get("connection")
+    bags = accounts_bag(found.accounts)
+    if is_import:
+        properties = imported(connection, bags, found)
+        return Answer(properties=properties, inputs=properties)
+    warnings: list[str] = []
+    undeclared: list[str] = []
+    actual: Bag = {}
+    for kind, noun in NOUNS.items():
+        declared = state.get(kind) or {}
+        actual[kind] = {
+            name: carry_statements(bag, declared[name])
+            for name, bag in bags[kind].items()
+            if name in declared
+        }
+        undeclared += [f"{noun} {name}" for name in bags[kind] if name not in declared]
+        warnings += drift(noun, declared, actual[kind])
+    held = dict(state.get("passwords") or {})
+    for address, known in (state.get("fingerprints") or {}).items():
+        if address in found.hashes and fingerprint(found.hashes[address]) != known:
+            held.pop(address, None)
+            warnings.append(f"mailbox {address}: its password was changed by hand; the stack decides it")
+    undeclared.sort()
+    warnings += [
+        f"{row}: nobody declared it; it is left alone unless `undeclared: remove` says so"
+        for row in undeclared
+    ]
+    declared_passwords = {**(inputs.get("passwords") or {})}
+    for address in set(state.get("passwords") or {}) - set(held):
+        declared_passwords.pop(address, None)
+    return Answer(
+        properties={**state, **actual, "passwords": held, "undeclaredRows": undeclared},
+        inputs={**inputs, **actual, "passwords": declared_passwords},
+        warnings=tuple(warnings),
+    )
+
+
+def carry_statements(bag: Bag, declared: Bag) -> Bag:
+    """Return a row's bag with the declared statements that no row holds."""
+    kept = {camel(name) for name in STATEMENTS}
+    return {**bag, **{name: value for name, value in declared.items() if name in kept}}
+
+
+def drift(noun: str, declared: Bag, actual: Bag) -> list[str]:
+    """Return one line for each row that is not as it was declared."""
+    lines = []
+    for name in sorted(declared):
+        if name not in actual:
+            lines.append(f"{noun} {name}: its row was deleted by hand; the next `up` puts it back")
+            continue
+        changed = differences(declared[name], actual[name])
+        if changed:
+            lines.append(f"{noun} {name}: edited by hand ({', '.join(changed)}); the next `up` puts it right")
+    return lines
+
+
+def imported(connection: Bag, bags: Bag, found: Found) -> Bag:
+    """Return a resource that declares every row that is there."""
+    default = Hashing()
+    return {
+        "connection": connection,
+        **{kind: bags[kind] for kind in KINDS},
+        "passwords": {},
+        "undeclared": "keep",
+        "hashing": {camel(name): value for name, value in vars(default).items()},
+        "initialPasswords": {},
+        "fingerprints": {},
+        "homes": {
+            address: home
+            for address, home in found.homes.items()
+            if home != "/".join(address.split("@")[::-1])
+        },
+        "undeclaredRows": [],
+    }

@@ -1,0 +1,151 @@
+"""Rows of the `mail` database: read as accounts, written as few as possible."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Table, bindparam, select
+
+from mailinfra.provider import tables
+from mailinfra.provider.model import Accounts, Alias, Domain, Mailbox, split
+
+Address = tuple[str, str]
+"""What is before and after the @."""
+
+MAILBOX_COLUMNS = {
+    "enabled": "enabled",
+    "receives": "receives",
+    "imap": "imap",
+    "pop3": "pop3",
+    "submission": "submission",
+    "password": "password_policy",
+    "display_name": "display_name",
+    "description": "description",
+    "claimant": "claimant",
+    "reset": "password_reset",
+}
+"""Field of a mailbox -> its column; `users.password` itself holds the hash."""
+
+BATCH = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What the database holds."""
+
+    accounts: Accounts
+    hashes: Mapping[str, str]
+    """Address -> stored hash; secret."""
+    homes: Mapping[str, str]
+    """Address -> folder below /mail."""
+    retired: Mapping[str, str]
+    """Folder below /mail whose mailbox is gone -> its last address, oldest first."""
+
+
+@dataclass
+class Writes:
+    """Rows to write, table by table, in terms of columns."""
+
+    insert: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    update: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = field(default_factory=dict)
+    """Table -> (the columns that identify a row, its new values)."""
+    delete: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def count(self) -> int:
+        """Return how many rows are written."""
+        kinds: Iterable[Mapping[str, list[Any]]] = (self.insert, self.update, self.delete)
+        return sum(len(rows) for kind in kinds for rows in kind.values())
+
+
+def find(link: Connection) -> Found:
+    """Return everything that is in the database."""
+    homes: dict[str, str] = {}
+    hashes: dict[str, str] = {}
+    mailboxes: dict[str, Mailbox] = {}
+    for row in link.execute(select(tables.users)).mappings():
+        address = f"{row['userid']}@{row['domain']}"
+        values: dict[str, Any] = {name: row[column] for name, column in MAILBOX_COLUMNS.items()}
+        mailboxes[address] = Mailbox(**values)
+        homes[address] = row["home"]
+        hashes[address] = row["password"]
+    targets: dict[str, list[str]] = {}
+    may_send: dict[str, bool] = {}
+    for row in link.execute(select(tables.aliases)).mappings():
+        address = f"{row['name']}@{row['domain']}"
+        targets.setdefault(address, []).append(row["target"])
+        may_send[address] = may_send.get(address, True) and bool(row["may_send"])
+    domains = {
+        row["name"]: Domain(alias_of=row["alias_of"] or "", catch_all=row["catch_all"] or "")
+        for row in link.execute(select(tables.domains)).mappings()
+    }
+    aliases = {
+        address: Alias(targets=tuple(sorted(listed)), may_send=may_send[address])
+        for address, listed in targets.items()
+    }
+    retired = link.execute(select(tables.retired_homes)).mappings()
+    return Found(
+        accounts=Accounts(domains=domains, mailboxes=mailboxes, aliases=aliases),
+        hashes=hashes,
+        homes=homes,
+        retired={row["home"]: f"{row['userid']}@{row['domain']}" for row in retired},
+    )
+
+
+def domain_row(name: str, domain: Domain) -> dict[str, Any]:
+    """Return the columns of a domain."""
+    return {"name": name, "alias_of": domain.alias_of or None, "catch_all": domain.catch_all or None}
+
+
+def mailbox_row(mailbox: Mailbox) -> dict[str, Any]:
+    """Return the columns of a mailbox that its declaration decides."""
+    return {column: getattr(mailbox, name) for name, column in MAILBOX_COLUMNS.items()}
+
+
+def address_columns(address: str, local: str = "userid") -> dict[str, Any]:
+    """Return the columns that identify an address."""
+    name, domain = split(address)
+    return {local: name, "domain": domain}
+
+
+INSERT_ORDER = ("domains", "users", "aliases", "retired_homes")
+
+
+def write(link: Connection, writes: Writes) -> None:
+    """Write the rows, in an order that the foreign keys accept; the caller commits."""
+    known = tables.metadata.tables
+    for name in INSERT_ORDER:
+        _insert(link, known[name], writes.insert.get(name, []))
+    for name in INSERT_ORDER:
+        _update(link, known[name], writes.update.get(name, []))
+    for name in reversed(INSERT_ORDER):
+        _delete(link, known[name], writes.delete.get(name, []))
+
+
+def _insert(link: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    for start in range(0, len(rows), BATCH):
+        link.execute(table.insert(), rows[start : start + BATCH])
+
+
+def _update(link: Connection, table: Table, rows: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
+    shapes: dict[tuple[tuple[str, ...], tuple[str, ...]], list[dict[str, Any]]] = {}
+    for where, values in rows:
+        bound = {f"where_{column}": value for column, value in where.items()}
+        bound |= {f"set_{column}": value for column, value in values.items()}
+        shapes.setdefault((tuple(sorted(where)), tuple(sorted(values))), []).append(bound)
+    for (where_columns, value_columns), bounds in shapes.items():
+        statement = table.update().values({column: bindparam(f"set_{column}") for column in value_columns})
+        for column in where_columns:
+            statement = statement.where(table.c[column] == bindparam(f"where_{column}"))
+        link.execute(statement, bounds)
+
+
+def _delete(link: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    shapes: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for where in rows:
+        bound = {f"where_{column}": value for column, value in where.items()}
+        shapes.setdefault(tuple(sorted(where)), []).append(bound)
+    for where_columns, bounds in shapes.items():
+        statement = table.delete()
+        for column in where_columns:
+            statement = statement.where(table.c[column] == bindparam(f"where_{column}"))
+        link.execute(statement, bounds)

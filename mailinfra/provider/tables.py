@@ -1,0 +1,52 @@
+"""The tables as the newest migration leaves them, for reading and writing rows."""
+
+from sqlalchemy import Boolean, Column, Integer, MetaData, String, Table
+
+metadata = MetaData()
+
+domains = Table(
+    "domains",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(253), nullable=False),
+    Column("alias_of", String(253)),
+    Column("catch_all", String(320)),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("userid", String(128), nullable=False),
+    Column("domain", String(253), nullable=False),
+    Column("password", String(500), nullable=False),
+    Column("claimant", String(20), nullable=False),
+    Column("description", String(200), nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("receives", Boolean, nullable=False),
+    Column("imap", Boolean, nullable=False),
+    Column("pop3", Boolean, nullable=False),
+    Column("submission", Boolean, nullable=False),
+    Column("password_policy", String(16), nullable=False),
+    Column("password_reset", String(100), nullable=False),
+    Column("display_name", String(200), nullable=False),
+    Column("home", String(400), nullable=False),
+)
+
+aliases = Table(
+    "aliases",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(128), nullable=False),
+    Column("domain", String(253), nullable=False),
+    Column("target", String(320), nullable=False),
+    Column("may_send", Boolean, nullable=False),
+)
+
+retired_homes = Table(
+    "retired_homes",
+    metadata,
+    Column("home", String(400), primary_key=True),
+    Column("userid", String(128), nullable=False),
+    Column("domain", String(253), nullable=False),
+)

@@ -1,0 +1,171 @@
+"""What must be true of accounts before a row is written; says every mistake at once and quotes no secret.
+
+The stack's configuration is checked before this, with its own words. Here it is what the rows rely on.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mailinfra.provider.difference import join
+from mailinfra.provider.model import INITIAL, KINDS, OWNED, Accounts, accounts_from, from_bag, split
+from mailinfra.provider.passwords import MEMORY_LIMIT_KIB, fault
+from mailinfra.provider.values import is_known
+
+Mistake = tuple[str, str]
+"""Property path, and what is wrong with it and how to put it right."""
+
+LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+DOMAIN = re.compile(rf"(?=.{{1,253}}$){LABEL}(?:\.{LABEL})+")
+LOCAL_PART = re.compile(r"(?=.{1,64}$)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
+OUTSIDE = re.compile(r"[^\s@,;:<>()\[\]\\\"']{1,64}")
+LIMITS = {"display_name": 200, "description": 200, "claimant": 20, "reset": 100}
+
+
+def mistakes(inputs: Mapping[str, Any]) -> list[Mistake]:
+    """Return (path, reason) of each mistake in a Directory's inputs."""
+    shape = list(_shape(inputs))
+    if shape:
+        return shape
+    accounts = accounts_from(inputs)
+    found = [
+        *_domains(accounts),
+        *_addresses(accounts),
+        *_mailboxes(accounts),
+        *_aliases(accounts),
+        *_loops(accounts),
+    ]
+    passwords = inputs.get("passwords") or {}
+    if is_known(passwords):
+        found += _passwords(accounts, passwords)
+    return found
+
+
+def _shape(inputs: Mapping[str, Any]) -> Iterator[Mistake]:
+    for name, kind in KINDS.items():
+        for key, bag in (inputs.get(name) or {}).items():
+            try:
+                from_bag(kind, bag)  # type: ignore[type-var]  # one of the three
+            except ValueError as error:
+                yield join(name, key), str(error)
+    if inputs.get("undeclared") not in ("keep", "remove"):
+        yield "undeclared", f"must be 'keep' or 'remove'; given {inputs.get('undeclared')!r}"
+    memory = (inputs.get("hashing") or {}).get("memoryKib", 0)
+    if memory > MEMORY_LIMIT_KIB:
+        yield "hashing.memoryKib", f"must be at most {MEMORY_LIMIT_KIB}, or logins fail; given {int(memory)}"
+
+
+def _domains(accounts: Accounts) -> Iterator[Mistake]:
+    for name, domain in accounts.domains.items():
+        path = join("domains", name)
+        if not DOMAIN.fullmatch(name):
+            yield path, f"{name!r} is no domain name in lower case and ASCII form; correct it"
+        if domain.alias_of and accounts.domains.get(domain.alias_of) is None:
+            yield f"{path}.aliasOf", f"{domain.alias_of!r} is not a declared domain; declare it"
+        elif domain.alias_of and accounts.domains[domain.alias_of].alias_of:
+            yield (
+                f"{path}.aliasOf",
+                f"{domain.alias_of!r} is an alias itself; name the domain that it stands for",
+            )
+        if domain.catch_all:
+            yield from _target(accounts, f"{path}.catchAll", domain.catch_all)
+
+
+def _addresses(accounts: Accounts) -> Iterator[Mistake]:
+    for kind in ("mailboxes", "aliases"):
+        for address in getattr(accounts, kind):
+            path = join(kind, address)
+            local, domain_name = split(address)
+            if not LOCAL_PART.fullmatch(local):
+                yield (
+                    path,
+                    (
+                        f"{address!r}: before the @ there may be 1 to 64 lower-case letters, digits "
+                        f"and - _ with single "
+                        "dots between; Dovecot lets nobody log in with another"
+                    ),
+                )
+            if domain_name not in accounts.domains:
+                yield path, f"{domain_name!r} is not a declared domain; declare it, or take this address away"
+            elif accounts.domains[domain_name].alias_of:
+                original = accounts.domains[domain_name].alias_of
+                yield path, f"{domain_name!r} is an alias of {original!r}; declare {local}@{original} instead"
+            if len(address) > 254:
+                yield path, f"is {len(address)} characters long; an address has at most 254"
+
+
+def _mailboxes(accounts: Accounts) -> Iterator[Mistake]:
+    for address, mailbox in accounts.mailboxes.items():
+        path = join("mailboxes", address)
+        if address in accounts.aliases:
+            yield path, "is declared as an alias too; keep one of them"
+        if mailbox.password not in (INITIAL, OWNED):
+            yield f"{path}.password", f"must be 'initial' or 'owned'; given {mailbox.password!r}"
+        for name, limit in LIMITS.items():
+            if len(getattr(mailbox, name)) > limit:
+                yield f"{path}.{name}", f"must have at most {limit} characters; shorten it"
+        if mailbox.renamed_from in accounts.mailboxes:
+            yield (
+                f"{path}.renamedFrom",
+                f"{mailbox.renamed_from!r} is still declared; take it away to rename it",
+            )
+
+
+def _aliases(accounts: Accounts) -> Iterator[Mistake]:
+    for address, alias in accounts.aliases.items():
+        path = f"{join('aliases', address)}.targets"
+        if not alias.targets:
+            yield path, "is empty; name at least one address"
+        for target in alias.targets:
+            yield from _target(accounts, path, target)
+
+
+def _target(accounts: Accounts, path: str, target: str) -> Iterator[Mistake]:
+    local, domain = split(target)
+    if not DOMAIN.fullmatch(domain) or not OUTSIDE.fullmatch(local):
+        yield path, f"{target!r} is no address; correct it"
+    elif domain in accounts.domains:
+        local_domain = accounts.domains[domain].alias_of or domain
+        plain = f"{local}@{local_domain}"
+        if plain not in accounts.mailboxes and plain not in accounts.aliases:
+            yield path, f"{target!r} is neither a mailbox nor an alias, though {domain!r} is ours; declare it"
+
+
+def _loops(accounts: Accounts) -> Iterator[Mistake]:
+    done: set[str] = set()
+    for start in accounts.aliases:
+        trail: list[str] = []
+        yield from _walk(accounts, start, trail, done)
+
+
+def _walk(accounts: Accounts, address: str, trail: list[str], done: set[str]) -> Iterator[Mistake]:
+    if address in trail:
+        path = " -> ".join([*trail[trail.index(address) :], address])
+        yield (
+            f"{join('aliases', address)}.targets",
+            f"goes round in a circle: {path}; take one of these targets away",
+        )
+        return
+    if address in done or address not in accounts.aliases:
+        return
+    for target in accounts.aliases[address].targets:
+        local, domain = split(target)
+        known = accounts.domains.get(domain)
+        yield from _walk(accounts, f"{local}@{(known and known.alias_of) or domain}", [*trail, address], done)
+    done.add(address)
+
+
+def _passwords(accounts: Accounts, passwords: Mapping[str, str]) -> Iterator[Mistake]:
+    for address, declared in passwords.items():
+        path = join("passwords", address)
+        if address not in accounts.mailboxes:
+            yield path, f"{address!r} is not a declared mailbox; declare it, or take the password away"
+        wrong = fault(declared)
+        if wrong:
+            yield path, f"the password of {address} {wrong}"
+    for address, mailbox in accounts.mailboxes.items():
+        if mailbox.password == OWNED and address not in passwords:
+            yield (
+                f"{join('mailboxes', address)}.password",
+                f"is 'owned', so mailinfra:passwords must hold {address}",
+            )

@@ -1,0 +1,117 @@
+"""The resources of our own provider, as the program declares them.
+
+Owns their names and properties. Does not own what they do: that is mailinfra/provider, another process.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+from pulumi import Input, Output, ResourceOptions
+
+REVISION = "0003"
+"""The revision of the `mail` database that this version of the program works with."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connection:
+    """How the machine that runs Pulumi reaches the `mail` database; always through TLS."""
+
+    host: Input[str]
+    """Name or address of the MySQL server; with `verify`, one that its certificate names."""
+
+    port: Input[int]
+    """TCP port of the server."""
+
+    user: Input[str]
+    """Account that may create tables and change rows in the database."""
+
+    password: Input[str]
+    """That account's password; becomes a secret here."""
+
+    ca: Input[str] = ""
+    """PEM of the CA that signed the server's certificate; empty stands for the CAs this machine trusts."""
+
+    database: Input[str] = "mail"
+    """Name of the database."""
+
+    verify: bool = True
+    """Whether the server has to prove its name. Without it the link is encrypted, but to whomever."""
+
+    def properties(self) -> dict[str, Any]:
+        """Return the property bag that the provider expects."""
+        return {
+            "host": self.host,
+            "port": self.port,
+            "user": self.user,
+            "password": Output.secret(self.password),
+            "ca": self.ca,
+            "database": self.database,
+            "verify": self.verify,
+        }
+
+
+class Schema(pulumi.CustomResource):
+    """The tables of the `mail` database, at one revision. They outlive a destroy, rows and all."""
+
+    revision: Output[str]
+    """Revision that the database is at."""
+
+    def __init__(self, name: str, connection: Connection, opts: ResourceOptions | None = None) -> None:
+        properties = {"connection": connection.properties(), "revision": REVISION}
+        super().__init__("mailinfra:index:Schema", name, properties, opts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DirectoryArgs:
+    """All accounts of one stack, as the provider's property bags (camelCase inside)."""
+
+    connection: Connection
+    """Where the rows are kept."""
+
+    domains: Mapping[str, Mapping[str, Any]]
+    """Domain -> its properties."""
+
+    mailboxes: Mapping[str, Mapping[str, Any]]
+    """Address -> its properties."""
+
+    aliases: Mapping[str, Mapping[str, Any]]
+    """Address -> its properties."""
+
+    passwords: Input[Mapping[str, str]]
+    """Address -> declared password, or a hash with its scheme; becomes a secret here."""
+
+    undeclared: str
+    """`keep` or `remove`: what becomes of rows that nobody declared."""
+
+    hashing: Mapping[str, int]
+    """Argon2id's memoryKib, iterations and parallelism."""
+
+
+class Directory(pulumi.CustomResource):
+    """Every domain, mailbox and alias of one stack. The rows outlive a destroy."""
+
+    initial_passwords: Output[Mapping[str, str]]
+    """Address -> password, for each that was generated here; secret."""
+
+    undeclared_rows: Output[Sequence[str]]
+    """Rows that nobody declared, as `mailbox ADDRESS`, `alias ADDRESS` or `domain NAME`."""
+
+    def __init__(self, name: str, args: DirectoryArgs, opts: ResourceOptions | None = None) -> None:
+        properties = {
+            "connection": args.connection.properties(),
+            "domains": args.domains,
+            "mailboxes": args.mailboxes,
+            "aliases": args.aliases,
+            "passwords": Output.secret(args.passwords),
+            "undeclared": args.undeclared,
+            "hashing": args.hashing,
+            "initial_passwords": None,
+            "undeclared_rows": None,
+        }
+        super().__init__("mailinfra:index:Directory", name, properties, opts)
+
+    def translate_output_property(self, prop: str) -> str:
+        """Return the Python name of what the provider answers."""
+        return {"initialPasswords": "initial_passwords", "undeclaredRows": "undeclared_rows"}.get(prop, prop)
