@@ -86,7 +86,8 @@ def mistakes(given: Properties, declaration: Declaration, place: str) -> Iterato
                 yield f"Missing required property '{name}'. Examine values at '{place}.{name}'."
             continue
         if declared.pattern and value != UNKNOWN and not re.fullmatch(declared.pattern, str(value)):
-            yield f"'{value}' doesn't match the pattern '{declared.pattern}'. Examine values at '{place}.{name}'."
+            rule = f"'{value}' doesn't match the pattern '{declared.pattern}'"
+            yield f"{rule}. Examine values at '{place}.{name}'."
         if declared.conflicts and given.get(declared.conflicts) is not None:
             yield f"\"{name}\": conflicts with {declared.conflicts}. Examine values at '{place}.{name}'."
         items = value if isinstance(value, list) else [value]

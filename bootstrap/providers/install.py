@@ -18,8 +18,9 @@ VERSIONS = {"docker": "5.2.0", "mysql": "3.3.3", "random": "4.21.4", "tls": "5.6
 def launcher(name: str, folder: Path, python: Path = Path(sys.executable)) -> Path:
     """Write `folder/pulumi-resource-NAME`, an executable that starts provider `name`, and return it.
 
-    `folder` (made where it is missing) is what `pulumi plugin install resource NAME VERSION --file FOLDER` takes,
-    with the version from `VERSIONS`. `python` is the interpreter of the environment that holds the locked packages.
+    `folder` (made where it is missing) is what `pulumi plugin install resource NAME VERSION --file FOLDER`
+    takes, with the version from `VERSIONS`. `python` is the interpreter of the environment that holds the
+    locked packages.
     """
     folder.mkdir(parents=True, exist_ok=True)
     script = folder / f"pulumi-resource-{name}"

@@ -1,7 +1,7 @@
 """A local provider as a Pulumi plugin: the protocol around a set of resources.
 
-Owns the answers to the engine and the server. Stands on the SDK's provider classes, and adds what they leave out:
-a refusal that is one sentence, and a resource that exists but is not as it should be.
+Owns the answers to the engine and the server. Stands on the SDK's provider classes, and adds what they leave
+out: a refusal that is one sentence, and a resource that exists but is not as it should be.
 """
 
 import asyncio
@@ -12,13 +12,13 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NoReturn
 
-import grpc
+import grpc  # type: ignore[import-untyped]
 from pulumi.provider.experimental import provider as sdk
 from pulumi.provider.experimental.property_value import PropertyValue
 from pulumi.provider.experimental.server import ProviderServicer
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
 
-from bootstrap.providers.resource import Incomplete, Refused, Resource
+from bootstrap.providers.resource import Existing, Incomplete, Refused, Resource
 from bootstrap.providers.values import UNKNOWN, Properties, plain, secret_names, wrap
 
 __all__ = ["Plugin", "serve"]
@@ -30,7 +30,7 @@ class Plugin(sdk.Provider):
     """Answers for a set of resources."""
 
     def __init__(
-        self, resources: Sequence[Resource], configure: Callable[[Properties], None] = lambda settings: None
+        self, resources: Sequence[Resource], configure: Callable[[Properties], object] = dict
     ) -> None:
         """Serve `resources`; `configure` gets the provider's settings before anything is created."""
         self._resources = {resource.token: resource for resource in resources}
@@ -92,7 +92,7 @@ class Plugin(sdk.Provider):
     async def read(self, request: sdk.ReadRequest) -> sdk.ReadResponse:
         """Return a resource as it is now; no identity says that it is gone."""
         resource, old = self._resource(request.type), plain(request.inputs)
-        found = await asyncio.to_thread(resource.read, request.resource_id, plain(request.properties))
+        found = await asyncio.to_thread(resource.read, _existing(request.resource_id, request.properties))
         if found is None:
             return sdk.ReadResponse("")
         identity, state = found
@@ -105,16 +105,17 @@ class Plugin(sdk.Provider):
 
     async def update(self, request: sdk.UpdateRequest) -> sdk.UpdateResponse:
         """Change a resource in place."""
-        resource, state, inputs = self._resource(request.type), plain(request.olds), plain(request.news)
+        resource, inputs = self._resource(request.type), plain(request.news)
+        old = _existing(request.resource_id, request.olds)
         if request.preview:
-            return sdk.UpdateResponse(_bag({**state, **resource.given(inputs)}, resource, request.news))
-        changed = await asyncio.to_thread(resource.update, request.resource_id, state, inputs)
+            return sdk.UpdateResponse(_bag({**old.state, **resource.given(inputs)}, resource, request.news))
+        changed = await asyncio.to_thread(resource.update, old, inputs)
         return sdk.UpdateResponse(_bag(changed, resource, request.news))
 
     async def delete(self, request: sdk.DeleteRequest) -> None:
         """Remove a resource."""
         resource = self._resource(request.type)
-        await asyncio.to_thread(resource.delete, request.resource_id, plain(request.properties))
+        await asyncio.to_thread(resource.delete, _existing(request.resource_id, request.properties))
 
     def _resource(self, token: str) -> Resource:
         if token not in self._resources:
@@ -123,13 +124,18 @@ class Plugin(sdk.Provider):
         return self._resources[token]
 
 
+def _existing(identity: str, state: Bag) -> Existing:
+    """Return what the engine remembers of a resource."""
+    return Existing(identity=identity, state=plain(state))
+
+
 def _bag(values: Properties, resource: Resource, given: Bag, keep: Bag | None = None) -> Bag:
     """Return `values` for the engine, secret where the property always is or what was given was.
 
     What is still as in `keep` is passed on untouched, with its secrets where they were.
     """
     secret = {name for name, declared in resource.properties.items() if declared.secret}
-    bag = wrap(values, secret | getattr(resource, "secret_outputs", frozenset()) | secret_names(given))
+    bag = wrap(values, secret | resource.secret_outputs | secret_names(given))
     before = plain(keep or {})
     untouched = {name: value for name, value in (keep or {}).items() if values.get(name) == before[name]}
     return {**bag, **{n: v.with_secret(v.is_secret or n in secret) for n, v in untouched.items() if n in bag}}
@@ -138,25 +144,25 @@ def _bag(values: Properties, resource: Resource, given: Bag, keep: Bag | None = 
 class _Servicer(ProviderServicer):
     """The SDK's server, with refusals that the engine shows as one sentence."""
 
-    async def Check(self, request: Any, context: Any) -> Any:
+    async def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
         return await _answer(super().Check(request, context), context)
 
-    async def Diff(self, request: Any, context: Any) -> Any:
+    async def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802
         response = await _answer(super().Diff(request, context), context)
         response.hasDetailedDiff = bool(response.detailedDiff)
         return response
 
-    async def Create(self, request: Any, context: Any) -> Any:
-        return await _answer(super().Create(request, context), context, request.properties)
+    async def Create(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return await _answer(super().Create(request, context), context, request.properties)  # type: ignore[no-untyped-call]
 
-    async def Read(self, request: Any, context: Any) -> Any:
-        return await _answer(super().Read(request, context), context)
+    async def Read(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return await _answer(super().Read(request, context), context)  # type: ignore[no-untyped-call]
 
-    async def Update(self, request: Any, context: Any) -> Any:
-        return await _answer(super().Update(request, context), context)
+    async def Update(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return await _answer(super().Update(request, context), context)  # type: ignore[no-untyped-call]
 
-    async def Delete(self, request: Any, context: Any) -> Any:
-        return await _answer(super().Delete(request, context), context)
+    async def Delete(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return await _answer(super().Delete(request, context), context)  # type: ignore[no-untyped-call]
 
 
 async def _answer(call: Awaitable[Any], context: Any, inputs: Any = None) -> Any:
@@ -184,7 +190,10 @@ async def _abort_incomplete(incomplete: Incomplete, context: Any, inputs: Any) -
 
 
 def serve(plugin: Plugin, version: str) -> None:
-    """Print a port and answer the engine on it until it ends the process; the engine's address is argument one."""
+    """Print a port and answer the engine on it until it ends the process.
+
+    The engine's own address is the first argument of the command line.
+    """
 
     async def run() -> None:
         server = grpc.aio.server(options=[("grpc.max_receive_message_length", 400 * 1024 * 1024)])

@@ -1,7 +1,7 @@
 """The shape that every resource of a local provider has.
 
-Owns what the four providers share: how a resource is checked, compared and previewed. What a resource does in the
-world, its class says.
+Owns what the four providers share: how a resource is checked, compared and previewed. What a resource does in
+the world, its class says.
 """
 
 from abc import ABC, abstractmethod
@@ -19,20 +19,31 @@ from bootstrap.providers.declaration import (
 )
 from bootstrap.providers.values import DEFAULTS, UNKNOWN, Properties, empty
 
-__all__ = ["Difference", "Incomplete", "Refused", "Resource"]
+__all__ = ["Difference", "Existing", "Incomplete", "Refused", "Remembered", "Resource"]
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 (it names an outcome)
     """An operation that could not be done, with the sentence for the user."""
 
 
-class Incomplete(Exception):
-    """A resource that was made but did not come to what was asked for; it stays in the state, to be replaced."""
+class Incomplete(Exception):  # noqa: N818 (it names an outcome)
+    """A resource that was made but is not what was asked for; it stays in the state, to be replaced."""
 
     def __init__(self, reason: str, identity: str, state: Properties) -> None:
         super().__init__(reason)
         self.identity = identity
         self.state = state
+
+
+@dataclass(frozen=True, kw_only=True)
+class Existing:
+    """A resource as the engine remembers it."""
+
+    identity: str
+    """What `create` called it."""
+
+    state: Properties
+    """What is known of it; empty at an import."""
 
 
 @dataclass(kw_only=True)
@@ -66,6 +77,9 @@ class Resource(ABC):
 
     automatic_name: ClassVar[str] = ""
     """Property that is made up from the resource's name where it is not given."""
+
+    secret_outputs: ClassVar[frozenset[str]] = frozenset()
+    """Outputs that nobody may see."""
 
     marks_defaults: ClassVar[bool] = True
     """Whether `check` puts defaults into the inputs and names them."""
@@ -135,13 +149,39 @@ class Resource(ABC):
         """Make it; return its identity and state."""
 
     @abstractmethod
-    def read(self, identity: str, state: Properties) -> tuple[str, Properties] | None:
-        """Return identity and state as they are now, or None where it is gone; `state` is empty at an import."""
+    def read(self, old: Existing) -> tuple[str, Properties] | None:
+        """Return identity and state as they are now, or None where it is gone."""
+
+    def update(self, old: Existing, inputs: Properties) -> Properties:
+        """Change it in place; return its state. A type that does not say how is only ever replaced."""
+        raise Refused(
+            f"{self.token} {old.identity} cannot change in place; given {sorted(inputs)}; replace it"
+        )
 
     @abstractmethod
-    def update(self, identity: str, state: Properties, inputs: Properties) -> Properties:
-        """Change it in place; return its state."""
-
-    @abstractmethod
-    def delete(self, identity: str, state: Properties) -> None:
+    def delete(self, old: Existing) -> None:
         """Remove it."""
+
+
+class Remembered(Resource):
+    """A resource that is in the state and nowhere else."""
+
+    marks_defaults = False
+
+    defaults: ClassVar[Properties] = {}
+    """What a property is where it is not given."""
+
+    def comparable(self, inputs: Properties) -> Properties:
+        """Return the inputs with the defaults that the state holds."""
+        return {**self.defaults, **inputs}
+
+    def given(self, inputs: Properties) -> Properties:
+        """Return the inputs with all that they leave to default."""
+        return {**self.defaults, **inputs}
+
+    def read(self, old: Existing) -> tuple[str, Properties] | None:
+        """Return what the state has."""
+        return old.identity, old.state
+
+    def delete(self, old: Existing) -> None:
+        """Do nothing: the state forgets it."""

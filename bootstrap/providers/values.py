@@ -1,7 +1,7 @@
 """Property values of Pulumi's protocol as plain Python data, and back.
 
-Owns the translation only: whole numbers are `int`, an unknown is the text `UNKNOWN`, and which properties hold a
-secret is a set of names beside the data.
+Owns the translation only: whole numbers are `int`, an unknown is the text `UNKNOWN`, and which properties
+hold a secret is a set of names beside the data.
 """
 
 from collections.abc import Collection, Mapping

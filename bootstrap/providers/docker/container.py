@@ -7,11 +7,11 @@ import time
 from typing import Any, ClassVar
 
 from bootstrap.providers.docker.container_properties import OUTPUTS, PROPERTIES
-from bootstrap.providers.docker.container_request import endpoint, request, resources
+from bootstrap.providers.docker.container_request import request, restart_policy, swap_bytes
 from bootstrap.providers.docker.container_state import state_of
 from bootstrap.providers.docker.daemon import Daemon, saying
 from bootstrap.providers.docker.image import local_or_pulled
-from bootstrap.providers.resource import Difference, Incomplete, Refused, Resource
+from bootstrap.providers.resource import Difference, Existing, Incomplete, Refused, Resource
 from bootstrap.providers.values import Properties
 
 __all__ = ["Container"]
@@ -66,37 +66,40 @@ class Container(Resource):
             raise Incomplete(str(refusal), identity, {**state, "__meta": _TAINTED}) from None
         return identity, state_of(self._inspect(identity), self.given(inputs))
 
-    def read(self, identity: str, state: Properties) -> tuple[str, Properties] | None:
+    def read(self, old: Existing) -> tuple[str, Properties] | None:
         """Return the container as the daemon describes it."""
         from docker.errors import NotFound
 
         try:
-            container = self._daemon.api.inspect_container(identity)
+            container = self._daemon.api.inspect_container(old.identity)
         except NotFound:
             return None
-        return container["Id"], state_of(container, state, refreshed=True)
+        return container["Id"], state_of(container, old.state, refreshed=True)
 
-    def update(self, identity: str, state: Properties, inputs: Properties) -> Properties:
+    def update(self, old: Existing, inputs: Properties) -> Properties:
         """Change limits and restart policy; the rest of what needs no replacement is only noted."""
         wanted = self.given(inputs)
         with saying("Unable to update a container"):
-            self._daemon.api._post_json(
-                self._daemon.api._url("/containers/{0}/update", identity), data=resources(wanted)
+            self._daemon.api.update_container(
+                old.identity,
+                mem_limit=wanted.get("memory") and f"{wanted['memory']}m",
+                memswap_limit=swap_bytes(wanted.get("memorySwap") or 0) or None,
+                cpu_shares=wanted.get("cpuShares"),
+                restart_policy=restart_policy(wanted),
             )
-        return {
-            **state_of(self._inspect(identity), {**state, **wanted}),
-            "memorySwap": wanted.get("memorySwap"),
-        }
+        return state_of(self._inspect(old.identity), {**old.state, **wanted})
 
-    def delete(self, identity: str, state: Properties) -> None:
-        """Stop the container, with grace where it was asked for, and remove it; one that is gone is as good."""
+    def delete(self, old: Existing) -> None:
+        """Stop the container, with grace where asked for, and remove it; one that is gone is as good."""
         from docker.errors import NotFound
 
-        with saying(f"Error deleting container {identity}"):
+        with saying(f"Error deleting container {old.identity}"):
             try:
-                if grace := state.get("destroyGraceSeconds"):
-                    self._daemon.api.stop(identity, timeout=grace)
-                self._daemon.api.remove_container(identity, v=bool(state.get("removeVolumes")), force=True)
+                if grace := old.state.get("destroyGraceSeconds"):
+                    self._daemon.api.stop(old.identity, timeout=grace)
+                self._daemon.api.remove_container(
+                    old.identity, v=bool(old.state.get("removeVolumes")), force=True
+                )
             except NotFound:
                 return
 
@@ -111,10 +114,14 @@ class Container(Resource):
             if networks:
                 self._daemon.api.disconnect_container_from_network(identity, inputs["networkMode"])
             for network in networks:
-                body = {"Container": identity, "EndpointConfig": endpoint(network)}
-                self._daemon.api._post_json(
-                    self._daemon.api._url("/networks/{0}/connect", network["name"]), data=body
-                ).raise_for_status()
+                self._daemon.api.connect_container_to_network(
+                    identity,
+                    network["name"],
+                    aliases=network.get("aliases"),
+                    ipv4_address=network.get("ipv4Address"),
+                    ipv6_address=network.get("ipv6Address"),
+                    link_local_ips=network.get("linkLocalIps"),
+                )
 
     def _upload(self, identity: str, inputs: Properties) -> None:
         for upload in inputs.get("uploads") or []:

@@ -7,7 +7,7 @@ from bootstrap.providers.docker.daemon import labels_of
 from bootstrap.providers.resource import Refused
 from bootstrap.providers.values import Properties
 
-__all__ = ["MEBIBYTE", "endpoint", "nanoseconds", "request", "resources"]
+__all__ = ["MEBIBYTE", "nanoseconds", "request", "restart_policy", "swap_bytes"]
 
 MEBIBYTE = 1024 * 1024
 _UNITS = {"h": 3600 * 10**9, "m": 60 * 10**9, "s": 10**9, "ms": 10**6, "us": 10**3, "µs": 10**3, "ns": 1}
@@ -36,29 +36,14 @@ def request(inputs: Properties, image: str) -> dict[str, Any]:
     )
 
 
-def resources(inputs: Properties) -> dict[str, Any]:
-    """Return what can change while the container runs."""
-    swap = inputs.get("memorySwap") or 0
-    return {
-        "Memory": (inputs.get("memory") or 0) * MEBIBYTE,
-        "MemorySwap": swap * MEBIBYTE if swap > 0 else swap,
-        "CpuShares": inputs.get("cpuShares") or 0,
-        "RestartPolicy": {"Name": inputs["restart"], "MaximumRetryCount": inputs.get("maxRetryCount") or 0},
-    }
+def swap_bytes(mebibytes: int) -> int:
+    """Return a limit of memory and swap in bytes; -1 is none."""
+    return mebibytes * MEBIBYTE if mebibytes > 0 else mebibytes
 
 
-def endpoint(network: Properties) -> dict[str, Any]:
-    """Return how the container appears in a network."""
-    return {
-        "Aliases": network.get("aliases") or [],
-        "IPAMConfig": _given(
-            {
-                "IPv4Address": network.get("ipv4Address"),
-                "IPv6Address": network.get("ipv6Address"),
-                "LinkLocalIPs": network.get("linkLocalIps"),
-            }
-        ),
-    }
+def restart_policy(inputs: Properties) -> dict[str, Any]:
+    """Return when Docker starts the container again."""
+    return {"Name": inputs["restart"], "MaximumRetryCount": inputs.get("maxRetryCount") or 0}
 
 
 def nanoseconds(duration: str) -> int:
@@ -77,35 +62,36 @@ def _host(inputs: Properties) -> dict[str, Any]:
     for port in inputs.get("ports") or []:
         published = {"HostIp": port["ip"], "HostPort": str(port.get("external") or "")}
         binds.setdefault(_port(port), []).append(published)
-    return {
-        **resources(inputs),
-        **_given(
-            {
-                "NetworkMode": inputs["networkMode"],
-                "PortBindings": binds,
-                "ExtraHosts": [f"{item['host']}:{item['ip']}" for item in inputs.get("hosts") or []],
-                "Dns": inputs.get("dns"),
-                "Binds": [_bind(volume) for volume in inputs.get("volumes") or [] if _source(volume)],
-                "Mounts": [_mount(mount) for mount in inputs.get("mounts") or []],
-                "Tmpfs": inputs.get("tmpfs"),
-                "Init": inputs.get("init"),
-                "ReadonlyRootfs": inputs.get("readOnly"),
-                "Privileged": inputs.get("privileged"),
-                "CapAdd": capabilities.get("adds"),
-                "CapDrop": capabilities.get("drops"),
-                "SecurityOpt": inputs.get("securityOpts"),
-                "GroupAdd": inputs.get("groupAdds"),
-                "NanoCpus": int(float(inputs.get("cpus") or 0) * 10**9),
-                "ShmSize": (inputs.get("shmSize") or 0) * MEBIBYTE,
-                "Ulimits": [
-                    {"Name": limit["name"], "Soft": limit["soft"], "Hard": limit["hard"]}
-                    for limit in inputs.get("ulimits") or []
-                ],
-                "Sysctls": inputs.get("sysctls"),
-                "LogConfig": _given({"Type": inputs.get("logDriver"), "Config": inputs.get("logOpts")}),
-            }
-        ),
-    }
+    return _given(
+        {
+            "RestartPolicy": restart_policy(inputs),
+            "Memory": (inputs.get("memory") or 0) * MEBIBYTE,
+            "MemorySwap": swap_bytes(inputs.get("memorySwap") or 0),
+            "CpuShares": inputs.get("cpuShares"),
+            "NetworkMode": inputs["networkMode"],
+            "PortBindings": binds,
+            "ExtraHosts": [f"{item['host']}:{item['ip']}" for item in inputs.get("hosts") or []],
+            "Dns": inputs.get("dns"),
+            "Binds": [_bind(volume) for volume in inputs.get("volumes") or [] if _source(volume)],
+            "Mounts": [_mount(mount) for mount in inputs.get("mounts") or []],
+            "Tmpfs": inputs.get("tmpfs"),
+            "Init": inputs.get("init"),
+            "ReadonlyRootfs": inputs.get("readOnly"),
+            "Privileged": inputs.get("privileged"),
+            "CapAdd": capabilities.get("adds"),
+            "CapDrop": capabilities.get("drops"),
+            "SecurityOpt": inputs.get("securityOpts"),
+            "GroupAdd": inputs.get("groupAdds"),
+            "NanoCpus": int(float(inputs.get("cpus") or 0) * 10**9),
+            "ShmSize": (inputs.get("shmSize") or 0) * MEBIBYTE,
+            "Ulimits": [
+                {"Name": limit["name"], "Soft": limit["soft"], "Hard": limit["hard"]}
+                for limit in inputs.get("ulimits") or []
+            ],
+            "Sysctls": inputs.get("sysctls"),
+            "LogConfig": _given({"Type": inputs.get("logDriver"), "Config": inputs.get("logOpts")}),
+        }
+    )
 
 
 def _health(check: Properties | None) -> dict[str, Any] | None:

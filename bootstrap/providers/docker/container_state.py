@@ -12,8 +12,8 @@ __all__ = ["state_of"]
 def state_of(container: dict[str, Any], known: Properties, *, refreshed: bool = False) -> Properties:
     """Return the state of an inspected container; `known` is what was asked for, or the state before.
 
-    The daemon's answer wins where the real provider reads it back. Capabilities are as they were asked for until a
-    refresh shows the daemon's spelling.
+    The daemon's answer wins where the real provider reads it back. Capabilities are as they were asked for
+    until a refresh shows the daemon's spelling.
     """
     config, host = container["Config"], container["HostConfig"]
     running = container["State"]["Running"]

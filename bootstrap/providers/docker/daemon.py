@@ -4,14 +4,11 @@ import functools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bootstrap.providers.declaration import Property
 from bootstrap.providers.resource import Refused
 from bootstrap.providers.values import Properties
-
-if TYPE_CHECKING:
-    from docker import APIClient
 
 __all__ = ["LABELS", "Daemon", "labels_of", "named_labels", "saying"]
 
@@ -34,19 +31,20 @@ class Daemon:
         self._host = settings.get("host") or None
 
     @functools.cached_property
-    def api(self) -> "APIClient":
-        """The connection, made at first use."""
+    def api(self) -> Any:
+        """The `docker.APIClient`, made at first use; its published types do not know all that it has."""
         from docker import APIClient
         from docker.errors import DockerException
         from docker.utils import kwargs_from_env
 
-        place: dict[str, Any] = {"base_url": self._host} if self._host else kwargs_from_env()
+        place: dict[str, Any] = {"base_url": self._host} if self._host else {**kwargs_from_env()}
         try:
             return APIClient(**place, version="auto", timeout=120)
         except DockerException as error:
             where = self._host or os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
             raise Refused(
-                f"cannot reach the Docker daemon at {where}: {error}; start it, or name another in DOCKER_HOST"
+                f"cannot reach the Docker daemon at {where}: {error}; "
+                "start it, or name another in DOCKER_HOST"
             ) from None
 
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from bootstrap.providers.declaration import Property
 from bootstrap.providers.docker.daemon import Daemon, saying, sentence
-from bootstrap.providers.resource import Refused, Resource
+from bootstrap.providers.resource import Existing, Refused, Resource
 from bootstrap.providers.values import Properties
 
 __all__ = ["RemoteImage", "local_or_pulled"]
@@ -53,17 +53,19 @@ class RemoteImage(Resource):
         if inputs.get("build"):
             self._build(inputs["name"], inputs["build"])
         local_or_pulled(self._daemon, inputs["name"], "Unable to read Docker image into resource")
-        found = self.read("", self.given(inputs))
+        found = self.read(Existing(identity="", state=self.given(inputs)))
         assert found  # noqa: S101 (found a moment ago)
         return found
 
-    def read(self, identity: str, state: Properties) -> tuple[str, Properties] | None:
+    def read(self, old: Existing) -> tuple[str, Properties] | None:
         """Return the image that has this name now."""
         from docker.errors import ImageNotFound
 
-        if not state:
-            raise Refused(f"{self.token} cannot be imported; given {identity!r}; let it be pulled or built")
-        name = state["name"]
+        if not old.state:
+            raise Refused(
+                f"{self.token} cannot be imported; given {old.identity!r}; let it be pulled or built"
+            )
+        name = old.state["name"]
         with saying("Unable to inspect image"):
             try:
                 image = self._daemon.api.inspect_image(name)
@@ -73,25 +75,25 @@ class RemoteImage(Resource):
         digests = [digest for digest in image["RepoDigests"] or [] if digest.startswith(f"{repository}@")]
         found = f"{image['Id']}{name}"
         return found, {
-            **state,
+            **old.state,
             "id": found,
             "imageId": image["Id"],
             "repoDigest": digests[0] if digests else "",
         }
 
-    def update(self, identity: str, state: Properties, inputs: Properties) -> Properties:
+    def update(self, old: Existing, inputs: Properties) -> Properties:
         """Take over what matters when the image is deleted."""
-        return {**state, **self.given(inputs)}
+        return {**old.state, **self.given(inputs)}
 
-    def delete(self, identity: str, state: Properties) -> None:
+    def delete(self, old: Existing) -> None:
         """Remove the image's name, unless it is to be kept; one that is gone is as good."""
         from docker.errors import ImageNotFound
 
-        if state.get("keepLocally"):
+        if old.state.get("keepLocally"):
             return
         with saying("Unable to remove Docker image"):
             try:
-                self._daemon.api.remove_image(state["name"], force=bool(state.get("forceRemove")))
+                self._daemon.api.remove_image(old.state["name"], force=bool(old.state.get("forceRemove")))
             except ImageNotFound:
                 return
 

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from bootstrap.providers.declaration import Property
 from bootstrap.providers.docker.daemon import LABELS, Daemon, labels_of, named_labels, saying
-from bootstrap.providers.resource import Resource
+from bootstrap.providers.resource import Existing, Resource
 from bootstrap.providers.values import Properties
 
 __all__ = ["Network"]
@@ -62,32 +62,28 @@ class Network(Resource):
                 enable_ipv6=bool(inputs.get("ipv6")),
                 attachable=bool(inputs.get("attachable")),
             )
-        found = self.read(made["Id"], {})
+        found = self.read(Existing(identity=made["Id"], state={}))
         assert found  # noqa: S101 (made a moment ago)
         return found
 
-    def read(self, identity: str, state: Properties) -> tuple[str, Properties] | None:
+    def read(self, old: Existing) -> tuple[str, Properties] | None:
         """Return the network as the daemon describes it."""
         from docker.errors import NotFound
 
         with saying("Unable to inspect network"):
             try:
-                network = self._daemon.api.inspect_network(identity)
+                network = self._daemon.api.inspect_network(old.identity)
             except NotFound:
                 return None
         return network["Id"], _state(network)
 
-    def update(self, identity: str, state: Properties, inputs: Properties) -> Properties:
-        """Change nothing: every change replaces."""
-        return state
-
-    def delete(self, identity: str, state: Properties) -> None:
+    def delete(self, old: Existing) -> None:
         """Remove the network; one that is gone is as good."""
         from docker.errors import NotFound
 
-        with saying(f"Unable to remove network {state.get('name')}"):
+        with saying(f"Unable to remove network {old.state.get('name')}"):
             try:
-                self._daemon.api.remove_network(identity)
+                self._daemon.api.remove_network(old.identity)
             except NotFound:
                 return
 

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from bootstrap.providers.declaration import Property
 from bootstrap.providers.docker.daemon import LABELS, Daemon, labels_of, named_labels, saying
-from bootstrap.providers.resource import Resource
+from bootstrap.providers.resource import Existing, Resource
 from bootstrap.providers.values import Properties
 
 __all__ = ["Volume"]
@@ -35,21 +35,21 @@ class Volume(Resource):
                 driver_opts=inputs.get("driverOpts"),
                 labels=labels_of(inputs),
             )
-        found = self.read(inputs["name"], {})
+        found = self.read(Existing(identity=inputs["name"], state={}))
         assert found  # noqa: S101 (made a moment ago)
         return found
 
-    def read(self, identity: str, state: Properties) -> tuple[str, Properties] | None:
+    def read(self, old: Existing) -> tuple[str, Properties] | None:
         """Return the volume as the daemon describes it."""
         from docker.errors import NotFound
 
         with saying("Unable to inspect volume"):
             try:
-                volume = self._daemon.api.inspect_volume(identity)
+                volume = self._daemon.api.inspect_volume(old.identity)
             except NotFound:
                 return None
-        return identity, {
-            "id": identity,
+        return old.identity, {
+            "id": old.identity,
             "name": volume["Name"],
             "driver": volume["Driver"],
             "driverOpts": volume["Options"] or {},
@@ -57,16 +57,12 @@ class Volume(Resource):
             "mountpoint": volume["Mountpoint"],
         }
 
-    def update(self, identity: str, state: Properties, inputs: Properties) -> Properties:
-        """Change nothing: every change replaces."""
-        return state
-
-    def delete(self, identity: str, state: Properties) -> None:
+    def delete(self, old: Existing) -> None:
         """Remove the volume with what it holds; one that is gone is as good."""
         from docker.errors import NotFound
 
-        with saying(f"Unable to remove volume {identity}"):
+        with saying(f"Unable to remove volume {old.identity}"):
             try:
-                self._daemon.api.remove_volume(identity)
+                self._daemon.api.remove_volume(old.identity)
             except NotFound:
                 return

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from bootstrap.providers.declaration import Property
 from bootstrap.providers.mysql.connection import Connection, quoted_name
-from bootstrap.providers.resource import Refused, Resource
+from bootstrap.providers.resource import Existing, Refused, Resource
 from bootstrap.providers.values import UNKNOWN, Properties
 
 __all__ = ["Grant", "User"]
@@ -46,30 +46,30 @@ class User(Resource):
         identity = f"{inputs['user']}@{inputs['host']}"
         return identity, {**self.given(self.comparable(inputs)), "id": identity}
 
-    def read(self, identity: str, state: Properties) -> tuple[str, Properties] | None:
+    def read(self, old: Existing) -> tuple[str, Properties] | None:
         """Return the account as the state has it, if the server has it too."""
-        if not state:
+        if not old.state:
             raise Refused(
-                f"{self.token} cannot be imported; given {identity!r}; remove the account and let it be made"
+                f"{self.token} cannot be imported; given {old.identity!r}; drop it and let it be made"
             )
         rows = self._connection.execute(
-            "SELECT 1 FROM mysql.user WHERE User = %s AND Host = %s", [state["user"], state["host"]]
+            "SELECT 1 FROM mysql.user WHERE User = %s AND Host = %s", [old.state["user"], old.state["host"]]
         )
-        return (identity, state) if rows else None
+        return (old.identity, old.state) if rows else None
 
-    def update(self, identity: str, state: Properties, inputs: Properties) -> Properties:
+    def update(self, old: Existing, inputs: Properties) -> Properties:
         """Change the password."""
-        account = [state["user"], state["host"]]
+        account = [old.state["user"], old.state["host"]]
         password = inputs.get("plaintextPassword") or ""
         self._connection.execute("ALTER USER %s@%s IDENTIFIED BY %s", [*account, password])
-        return {**state, **self.given(self.comparable(inputs))}
+        return {**old.state, **self.given(self.comparable(inputs))}
 
-    def delete(self, identity: str, state: Properties) -> None:
+    def delete(self, old: Existing) -> None:
         """Drop the account, its grants with it; one that is gone is an error."""
         try:
-            self._connection.execute("DROP USER %s@%s", [state["user"], state["host"]])
+            self._connection.execute("DROP USER %s@%s", [old.state["user"], old.state["host"]])
         except Refused as refusal:
-            raise Refused(f"deleting {self.token} {identity}: {refusal}") from None
+            raise Refused(f"deleting {self.token} {old.identity}: {refusal}") from None
 
 
 class Grant(Resource):
@@ -109,39 +109,35 @@ class Grant(Resource):
         identity = f"{inputs['user']}@{inputs['host']}:{quoted_name(inputs['database'])}"
         return identity, {**self.given(inputs), "id": identity}
 
-    def read(self, identity: str, state: Properties) -> tuple[str, Properties] | None:
+    def read(self, old: Existing) -> tuple[str, Properties] | None:
         """Return the grant as the state has it, if the account has any."""
-        if not state:
-            raise Refused(f"{self.token} cannot be imported; given {identity!r}; let it be granted again")
+        if not old.state:
+            raise Refused(f"{self.token} cannot be imported; given {old.identity!r}; let it be granted again")
         try:
-            self._connection.execute("SHOW GRANTS FOR %s@%s", [state["user"], state["host"]])
+            self._connection.execute("SHOW GRANTS FOR %s@%s", [old.state["user"], old.state["host"]])
         except Refused as refusal:
             if _NO_SUCH_GRANT in str(refusal):
                 return None
             raise
-        return identity, {**state, "roles": state.get("roles") or []}
+        return old.identity, {**old.state, "roles": old.state.get("roles") or []}
 
-    def update(self, identity: str, state: Properties, inputs: Properties) -> Properties:
-        """Change nothing: every change replaces."""
-        return state
-
-    def delete(self, identity: str, state: Properties) -> None:
-        """Revoke the grant option first, as the real one does, which current servers refuse where nobody gave it."""
-        account = [state["user"], state["host"]]
-        statement = f"REVOKE GRANT OPTION ON {_place(state)} FROM %s@%s"
+    def delete(self, old: Existing) -> None:
+        """Revoke the grant option first, as the real one does: refused where nobody gave it."""
+        account = [old.state["user"], old.state["host"]]
+        statement = f"REVOKE GRANT OPTION ON {_place(old.state)} FROM %s@%s"
         try:
             self._connection.execute(statement, account)
         except Refused as refusal:
             shown = statement.replace("%s", "'{}'").format(*account)
             raise Refused(
-                f"deleting {self.token} {identity}: error revoking GRANT ({shown}): {refusal}"
+                f"deleting {self.token} {old.identity}: error revoking GRANT ({shown}): {refusal}"
             ) from None
         self._connection.execute(
-            f"REVOKE {', '.join(state['privileges'])} ON {_place(state)} FROM %s@%s", account
+            f"REVOKE {', '.join(old.state['privileges'])} ON {_place(old.state)} FROM %s@%s", account
         )
 
 
 def _place(inputs: Properties) -> str:
     table = inputs.get("table") or "*"
     database = inputs["database"]
-    return f"{database if database == '*' else quoted_name(database)}.{table if table == '*' else quoted_name(table)}"
+    return ".".join(name if name == "*" else quoted_name(name) for name in (database, table))

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from bootstrap.providers.declaration import Property
 from bootstrap.providers.mysql.connection import Connection, quoted_name
-from bootstrap.providers.resource import Refused, Resource
+from bootstrap.providers.resource import Existing, Refused, Resource
 from bootstrap.providers.values import Properties
 
 __all__ = ["Database"]
@@ -29,24 +29,24 @@ class Database(Resource):
         self._connection.execute(_statement("CREATE", inputs))
         return inputs["name"], self._found(inputs["name"])
 
-    def read(self, identity: str, state: Properties) -> tuple[str, Properties] | None:
+    def read(self, old: Existing) -> tuple[str, Properties] | None:
         """Return the database as the server describes it."""
         try:
-            return identity, self._found(identity)
+            return old.identity, self._found(old.identity)
         except LookupError:
             return None
 
-    def update(self, identity: str, state: Properties, inputs: Properties) -> Properties:
+    def update(self, old: Existing, inputs: Properties) -> Properties:
         """Change the defaults for tables to come."""
-        self._connection.execute(_statement("ALTER", {**inputs, "name": identity}))
-        return self._found(identity)
+        self._connection.execute(_statement("ALTER", {**inputs, "name": old.identity}))
+        return self._found(old.identity)
 
-    def delete(self, identity: str, state: Properties) -> None:
+    def delete(self, old: Existing) -> None:
         """Drop the database; one that is gone is an error."""
         try:
-            self._connection.execute(f"DROP DATABASE {quoted_name(identity)}")
+            self._connection.execute(f"DROP DATABASE {quoted_name(old.identity)}")
         except Refused as refusal:
-            raise Refused(f"deleting {self.token} {identity}: {refusal}") from None
+            raise Refused(f"deleting {self.token} {old.identity}: {refusal}") from None
 
     def _found(self, name: str) -> Properties:
         rows = self._connection.execute(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from bootstrap.providers.declaration import Property
-from bootstrap.providers.resource import Resource
+from bootstrap.providers.resource import Remembered
 from bootstrap.providers.values import UNKNOWN, Properties
 
 __all__ = ["RandomPassword"]
@@ -24,7 +24,7 @@ DEFAULTS = {
 }
 
 
-class RandomPassword(Resource):
+class RandomPassword(Remembered):
     """A password that changes only when what it is made from changes."""
 
     token = "random:index/randomPassword:RandomPassword"  # noqa: S105 (the type's name)
@@ -34,7 +34,7 @@ class RandomPassword(Resource):
     }
     outputs = ("result", "bcryptHash")
     secret_outputs = frozenset(outputs)
-    marks_defaults = False
+    defaults: ClassVar = DEFAULTS
 
     def mistakes(self, inputs: Properties, name: str) -> Iterator[str]:
         """Yield also that a length is too short for what it has to hold."""
@@ -54,13 +54,9 @@ class RandomPassword(Resource):
             f"Examine values at '{name}.length'."
         )
 
-    def comparable(self, inputs: Properties) -> Properties:
-        """Return the inputs with the defaults that the state holds."""
-        return {**DEFAULTS, **inputs}
-
     def given(self, inputs: Properties) -> Properties:
         """Return the inputs with all that they leave to default."""
-        filled = {**DEFAULTS, **inputs}
+        filled = super().given(inputs)
         return {**filled, "number": filled["numeric"]}
 
     def create(self, inputs: Properties) -> tuple[str, Properties]:
@@ -81,14 +77,3 @@ class RandomPassword(Resource):
         # bcrypt reads 72 bytes and no more.
         hashed = bcrypt.hashpw(result.encode()[:72], bcrypt.gensalt(rounds=10)).decode()
         return "none", {**state, "result": result, "bcryptHash": hashed, "id": "none"}
-
-    def read(self, identity: str, state: Properties) -> tuple[str, Properties]:
-        """Return the password as the state has it: it is nowhere else."""
-        return identity, state
-
-    def update(self, identity: str, state: Properties, inputs: Properties) -> Properties:
-        """Change nothing: every change replaces."""
-        return state
-
-    def delete(self, identity: str, state: Properties) -> None:
-        """Do nothing: the state forgets it."""

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bootstrap.providers.declaration import Property
-from bootstrap.providers.resource import Difference, Refused
-from bootstrap.providers.tls.kept import NAMES, SUBJECT, Kept, algorithm, load_key, subject, subject_names
+from bootstrap.providers.resource import Difference, Existing, Refused, Remembered
+from bootstrap.providers.tls.kept import NAMES, SUBJECT, algorithm, load_key, subject, subject_names
 from bootstrap.providers.tls.usage import EXTENDED, USAGES, add_usages
 from bootstrap.providers.values import UNKNOWN, Properties
 
@@ -29,7 +29,7 @@ _DEFAULTS = {"earlyRenewalHours": 0, "isCaCertificate": False, "setSubjectKeyId"
 _OUTPUTS = ("certPem", "validityStartTime", "validityEndTime")
 
 
-class _Certificate(Kept):
+class _Certificate(Remembered):
     """What both kinds of certificate share."""
 
     def mistakes(self, inputs: Properties, name: str) -> Iterator[str]:
@@ -60,14 +60,15 @@ class _Certificate(Kept):
             found.names = sorted({*found.names, "readyForRenewal"})
         return found
 
-    def read(self, identity: str, state: Properties) -> tuple[str, Properties]:
+    def read(self, old: Existing) -> tuple[str, Properties]:
         """Return the state, with today's answer to whether it is time to renew."""
-        due = _due(state["validityEndTime"], state["earlyRenewalHours"])
-        return identity, {**state, "readyForRenewal": due}
+        due = _due(old.state["validityEndTime"], old.state["earlyRenewalHours"])
+        return old.identity, {**old.state, "readyForRenewal": due}
 
-    def update(self, identity: str, state: Properties, inputs: Properties) -> Properties:
+    def update(self, old: Existing, inputs: Properties) -> Properties:
         """Take over another time of renewal."""
-        return self.read(identity, super().update(identity, state, inputs))[1]
+        changed = {**old.state, **self.given(inputs)}
+        return self.read(Existing(identity=old.identity, state=changed))[1]
 
     def create(self, inputs: Properties) -> tuple[str, Properties]:
         """Sign the certificate."""
@@ -97,7 +98,7 @@ class _Certificate(Kept):
 
     @abstractmethod
     def fill(self, builder: Any, wanted: Properties) -> tuple["x509.CertificateBuilder", Any, Properties]:
-        """Put in issuer, subject and names; return with it the signing key and what else goes into the state."""
+        """Put in issuer, subject and names; return also the signing key and more of the state."""
 
 
 class SelfSignedCert(_Certificate):

@@ -1,17 +1,17 @@
-"""What keys, requests and certificates share: they live in the state and nowhere else."""
+"""What keys, requests and certificates share: reading a key, writing a name."""
 
 import hashlib
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from bootstrap.providers.declaration import Property
-from bootstrap.providers.resource import Refused, Resource
+from bootstrap.providers.resource import Refused
 from bootstrap.providers.values import Properties
 
 if TYPE_CHECKING:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 
-__all__ = ["NAMES", "SUBJECT", "Kept", "algorithm", "load_key", "public_digest", "subject", "subject_names"]
+__all__ = ["NAMES", "SUBJECT", "algorithm", "load_key", "public_digest", "subject", "subject_names"]
 
 _SUBJECT_FIELDS = {
     "commonName": "COMMON_NAME",
@@ -28,40 +28,14 @@ SUBJECT = Property(replaces=True, fields=dict.fromkeys(_SUBJECT_FIELDS, Property
 NAMES = {name: Property(replaces=True) for name in ("dnsNames", "ipAddresses", "uris")}
 
 
-class Kept(Resource):
-    """A resource that is only in the state."""
-
-    marks_defaults = False
-    defaults: ClassVar[Properties] = {}
-    """What a property is where it is not given."""
-
-    def comparable(self, inputs: Properties) -> Properties:
-        """Return the inputs with the defaults that the state holds."""
-        return {**self.defaults, **inputs}
-
-    def given(self, inputs: Properties) -> Properties:
-        """Return the inputs with all that they leave to default."""
-        return {**self.defaults, **inputs}
-
-    def read(self, identity: str, state: Properties) -> tuple[str, Properties] | None:
-        """Return what the state has."""
-        return identity, state
-
-    def update(self, identity: str, state: Properties, inputs: Properties) -> Properties:
-        """Take over what changes nothing but the state."""
-        return {**state, **self.given(inputs)}
-
-    def delete(self, identity: str, state: Properties) -> None:
-        """Do nothing: the state forgets it."""
-
-
 def load_key(pem: str) -> "CertificateIssuerPrivateKeyTypes":
     """Return the private key in `pem`; raise Refused where there is none."""
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     if "-----BEGIN" not in pem:
         raise Refused(
-            f"Failed to parse private key PEM: failed to decode PEM block: decoded bytes 0, undecoded {len(pem)}"
+            "Failed to parse private key PEM: failed to decode PEM block: "
+            f"decoded bytes 0, undecoded {len(pem)}"
         )
     try:
         return load_pem_private_key(pem.encode(), password=None)  # type: ignore[return-value]

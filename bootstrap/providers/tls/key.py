@@ -5,8 +5,8 @@ import hashlib
 from typing import TYPE_CHECKING, ClassVar
 
 from bootstrap.providers.declaration import Property
-from bootstrap.providers.resource import Difference
-from bootstrap.providers.tls.kept import Kept, public_digest
+from bootstrap.providers.resource import Difference, Remembered
+from bootstrap.providers.tls.kept import public_digest
 from bootstrap.providers.values import Properties
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["PrivateKey"]
 
 
-class PrivateKey(Kept):
+class PrivateKey(Remembered):
     """A private key and what follows from it."""
 
     token = "tls:index/privateKey:PrivateKey"  # noqa: S105 (the type's name)

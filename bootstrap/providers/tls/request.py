@@ -3,13 +3,14 @@
 from typing import ClassVar
 
 from bootstrap.providers.declaration import Property
-from bootstrap.providers.tls.kept import NAMES, SUBJECT, Kept, algorithm, load_key, subject, subject_names
+from bootstrap.providers.resource import Remembered
+from bootstrap.providers.tls.kept import NAMES, SUBJECT, algorithm, load_key, subject, subject_names
 from bootstrap.providers.values import Properties
 
 __all__ = ["CertRequest"]
 
 
-class CertRequest(Kept):
+class CertRequest(Remembered):
     """A signing request."""
 
     token = "tls:index/certRequest:CertRequest"  # noqa: S105 (the type's name)

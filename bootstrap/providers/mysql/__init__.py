@@ -1,0 +1,1 @@
+"""The mysql provider: databases, users and grants, on PyMySQL."""

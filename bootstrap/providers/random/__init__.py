@@ -1,0 +1,1 @@
+"""The random provider: passwords, on the standard library."""
