@@ -45,8 +45,8 @@ OUTSIDE6 = IPv6Network("2001:db8:e2e:2::/64")
 HOST_OUTSIDE, HOST_OUTSIDE6 = str(OUTSIDE[1]), str(OUTSIDE6[1])
 """The Docker host as the world sees it."""
 
-CLIENT_OUTSIDE = str(OUTSIDE[10])
-"""A client that is there."""
+CLIENT_OUTSIDE, NAME_SERVER = str(OUTSIDE[10]), str(OUTSIDE[53])
+"""A client there, and the name server; containers reach the latter at port 53 of `HOST_OUTSIDE`."""
 
 GATEWAY = str(SUBNET[1])
 """The Docker host as the stack's containers see it."""
@@ -62,5 +62,3 @@ PEERS = {
     for number, peer in enumerate(("mx1", "mx2", "plain"), 41)
 }
 """Peer mail server -> its IPv4 and its IPv6 address."""
-
-NAME_SERVER = str(SUBNET[53])

@@ -24,32 +24,42 @@ LABEL = "mailinfra.e2e"
 IMAGE = "mailinfra-e2e-ground"
 RELAY_PORT = 1080
 
+PUBLISHED: dict[str, Any] = {
+    "relay.py": {f"{RELAY_PORT}/tcp": ("127.0.0.1", None)},
+    "names.py": {f"53/{protocol}": (addresses.HOST_OUTSIDE, 53) for protocol in ("tcp", "udp")},
+}
+"""Program -> its ports on the host: relays for the tests, names for the stack's containers."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Role:
-    """One container that is a neighbour of the stack's own."""
+    """One container of the ground."""
 
     program: str
     """File in image/ that it runs."""
 
     address: str
-    """IPv4 address in the stack's network."""
+    """Its IPv4 address."""
 
     address6: str | None = None
-    """IPv6 address there."""
+    """Its IPv6 address, where it needs one."""
 
     environment: dict[str, str]
     """What the program is told."""
 
 
-def roles() -> dict[str, Role]:
+def outside() -> dict[str, Role]:
+    """Return name -> container for everything that reaches the stack through its published ports only."""
+    known = json.dumps(zones())
+    return {
+        "outside": Role(program="relay.py", address=addresses.CLIENT_OUTSIDE, environment={}),
+        "names": Role(program="names.py", address=addresses.NAME_SERVER, environment={"ZONES": known}),
+    }
+
+
+def neighbours() -> dict[str, Role]:
     """Return name -> container for everything that lives in the stack's network."""
     found = {
-        "names": Role(
-            program="names.py",
-            address=addresses.NAME_SERVER,
-            environment={"ZONES": json.dumps(zones())},
-        ),
         "stranger": Role(
             program="relay.py", address=addresses.STRANGER, address6=addresses.STRANGER6, environment={}
         ),
@@ -71,8 +81,8 @@ class World:
         self.outside: Network = self.docker.networks.create(
             f"{IMAGE}-outside", enable_ipv6=True, labels={LABEL: "yes"}, ipam=IPAMConfig(pool_configs=pools)
         )
-        client = Role(program="relay.py", address=addresses.CLIENT_OUTSIDE, environment={})
-        self._start("outside", self.outside.name, client)
+        for name, role in outside().items():
+            self._start(name, self.outside.name, role)
 
     def _image(self, base: str) -> str:
         folder = Path(__file__).parent / "image"
@@ -82,7 +92,6 @@ class World:
         return str(image.id)
 
     def _start(self, name: str, network: str | None, role: Role) -> Container:
-        published: Any = {f"{RELAY_PORT}/tcp": ("127.0.0.1", None)} if role.program == "relay.py" else {}
         endpoint = EndpointConfig("1.41", ipv4_address=role.address, ipv6_address=role.address6)
         container: Container = self.docker.containers.create(
             self.image,
@@ -93,23 +102,23 @@ class World:
             labels={LABEL: "yes"},
             network=network,
             networking_config={str(network): endpoint},
-            ports=published,
+            ports=PUBLISHED.get(role.program, {}),
         )
         container.start()
         deadline = time.monotonic() + 20
-        while b"ready" not in container.logs():
+        while b"ready" not in container.logs().splitlines():
             assert time.monotonic() < deadline, f"{name} does not start: {container.logs().decode()}"
             time.sleep(0.1)
         return container
 
     def join(self, network: str) -> None:
         """Start the neighbours in the stack's network; those of an earlier network are gone with it."""
-        for name, role in roles().items():
+        for name, role in neighbours().items():
             self._start(name, network, role)
 
     def leave(self) -> None:
         """Remove the neighbours, so that the stack's network can be destroyed."""
-        for name in roles():
+        for name in neighbours():
             for container in self._containers(name):
                 container.remove(force=True, v=True)
 

@@ -35,9 +35,8 @@ class Zones(BaseResolver):  # type: ignore[misc]
         return reply
 
 
-for address in ("0.0.0.0", "::"):
-    for tcp in (False, True):
-        DNSServer(Zones(), address=address, port=53, tcp=tcp).start_thread()
+for tcp in (False, True):
+    DNSServer(Zones(), address="0.0.0.0", port=53, tcp=tcp).start_thread()
 print("ready")
 while True:
     time.sleep(3600)

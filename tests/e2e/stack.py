@@ -1,0 +1,155 @@
+"""One stack of the tests: a private copy of the program, a private state, the real engine.
+
+Owns how the engine is called and what is left of a stack. Does not own what the stack holds (stackfile.py).
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import docker
+import yaml
+from docker.models.containers import Container
+
+from tests.e2e.stackfile import ROOT
+
+PROGRAM = ("Pulumi.yaml", "__main__.py", "mailinfra", "configs", "images", "plugins")
+PROJECT = "mailinfra"
+
+
+class EngineError(AssertionError):
+    """The engine ended with an error; the message is what it printed."""
+
+
+class Workspace:
+    """A copy of the program with a state of its own: no checkout and no state of a person is touched."""
+
+    def __init__(self, folder: Path) -> None:
+        self.program = folder / "program"
+        self.program.mkdir()
+        for name in PROGRAM:
+            if (ROOT / name).is_dir():
+                ignored = shutil.ignore_patterns("__pycache__")
+                shutil.copytree(ROOT / name, self.program / name, ignore=ignored)
+            else:
+                shutil.copy2(ROOT / name, self.program / name)
+        python = Path(sys.prefix)
+        (self.program / ".venv").symlink_to(python)
+        state = folder / "state"
+        state.mkdir()
+        self.environment = {
+            **{key: value for key, value in os.environ.items() if key not in {"ALL_PROXY", "all_proxy"}},
+            "PATH": f"{python / 'bin'}{os.pathsep}{os.environ['PATH']}",
+            "PULUMI_BACKEND_URL": state.as_uri(),
+            "PULUMI_CONFIG_PASSPHRASE": "only a test",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        }
+        self.environment.pop("PULUMI_CONFIG_PASSPHRASE_FILE", None)
+
+    def pulumi(self, *arguments: str, seconds: int = 120) -> str:
+        """Return what the engine prints; raise EngineError when it fails or does not end in time."""
+        command = ["pulumi", "--non-interactive", "--color=never", *arguments]
+        try:
+            done = subprocess.run(
+                command,
+                cwd=self.program,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=seconds,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            said = error.stdout.decode() if isinstance(error.stdout, bytes) else error.stdout
+            raise EngineError(f"pulumi {arguments[0]} did not end in {seconds} s:\n{said}") from None
+        if done.returncode:
+            raise EngineError(f"pulumi {arguments[0]} ended with {done.returncode}:\n{done.stdout}")
+        return done.stdout
+
+
+class Stack:
+    """One stack in a workspace."""
+
+    def __init__(self, workspace: Workspace, name: str) -> None:
+        self.workspace, self.name = workspace, name
+        self.full_name = f"{PROJECT}-{name}"
+        self.file = workspace.program / f"Pulumi.{name}.yaml"
+        self.docker = docker.from_env(timeout=120)
+        workspace.pulumi("stack", "init", name)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings in the stack file, as they are now."""
+        found: dict[str, Any] = yaml.safe_load(self.file.read_text())["config"][f"{PROJECT}:server"]
+        return found
+
+    def configure(self, settings: dict[str, Any]) -> None:
+        """Write new settings; secrets stay."""
+        content = yaml.safe_load(self.file.read_text()) or {}
+        content.setdefault("config", {})[f"{PROJECT}:server"] = settings
+        self.file.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False))
+
+    def set_secret(self, key: str, value: object) -> None:
+        """Write one secret key."""
+        text = value if isinstance(value, str) else json.dumps(value)
+        self.workspace.pulumi(
+            "config", "set", "--stack", self.name, "--secret", f"{PROJECT}:{key}", "--", text
+        )
+
+    def up(self, *options: str, seconds: int = 600) -> str:
+        """Bring the stack up; return what the engine printed."""
+        return self._run("up", "--yes", "--skip-preview", "--diff", *options, seconds=seconds)
+
+    def preview(self, *options: str) -> str:
+        """Return what an update would do."""
+        return self._run("preview", "--diff", *options, seconds=180)
+
+    def preview_steps(self, *options: str) -> dict[str, str]:
+        """Return the last part of each changed resource's URN -> what would happen to it."""
+        printed = self._run("preview", "--json", *options, seconds=180)
+        steps = json.loads(printed[printed.index("{") :])["steps"]
+        return {step["urn"].rpartition("::")[2]: step["op"] for step in steps if step["op"] != "same"}
+
+    def destroy(self) -> str:
+        """Take the stack down; return what the engine printed."""
+        return self._run("destroy", "--yes", "--skip-preview", seconds=300)
+
+    def outputs(self) -> dict[str, Any]:
+        """Return all outputs, secrets included."""
+        printed = self.workspace.pulumi("stack", "output", "--json", "--show-secrets", "--stack", self.name)
+        found: dict[str, Any] = json.loads(printed[printed.index("{") :])
+        return found
+
+    def state(self) -> str:
+        """Return the whole state as it is stored."""
+        return self.workspace.pulumi("stack", "export", "--stack", self.name)
+
+    def _run(self, command: str, *options: str, seconds: int) -> str:
+        return self.workspace.pulumi(command, "--stack", self.name, *options, seconds=seconds)
+
+    def containers(self) -> dict[str, Container]:
+        """Return service -> its running container."""
+        label = {"label": f"mailinfra.stack={self.full_name}"}
+        listed = self.docker.containers.list(filters=dict(label))
+        return {one.labels["mailinfra.service"]: one for one in listed if "mailinfra.service" in one.labels}
+
+    def volumes(self) -> set[str]:
+        """Return Docker's names of all volumes of the stack."""
+        return {one.name for one in self.docker.volumes.list() if one.name.startswith(f"{self.full_name}-")}
+
+    def purge(self) -> None:
+        """Remove everything of the stack from Docker, whatever the engine knows of it."""
+        mine = {"label": f"mailinfra.stack={self.full_name}"}
+        for container in self.docker.containers.list(all=True, filters=dict(mine)):
+            container.remove(force=True, v=True)
+        for network in self.docker.networks.list(filters=dict(mine)):
+            network.remove()
+        for name in self.volumes():
+            self.docker.volumes.get(name).remove(force=True)
