@@ -1,0 +1,240 @@
+"""Postfix: takes mail from the world and from users, hands it to Dovecot or sends it out.
+
+Owns the container, the queue's volume and the rendered configuration.
+Does not own mailboxes (dovecot.py), the database (database.py) or the certificate (certificates.py).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import pulumi_docker as docker
+from pulumi import ComponentResource, Input, Output, ResourceOptions
+
+from mailinfra.folders import Folder
+from mailinfra.images import ImageSource
+from mailinfra.postfix_files import MAPS, TEMPLATES, ClientLimits, MapFiles, PostfixFiles, Smarthost
+from mailinfra.protection import durable
+from mailinfra.rendering import render
+from mailinfra.service import Health, Mount, PublishedPort, Service, ServiceArgs
+from mailinfra.types import OnDestroy
+
+PORTS = {"smtp": 25, "submission": 587, "submissions": 465}
+"""Protocol -> the port that Postfix listens on."""
+
+MEMORY_MIB = 512
+
+_POSTFIX = "uid=2000,gid=2000"  # images/postfix/Dockerfile
+_SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
+_DATABASE_CA = "/etc/postfix/tls/database-ca.pem"
+_DOVECOT_CA = "/etc/postfix/tls/dovecot-ca.pem"
+_SMARTHOST_CA = "/etc/postfix/tls/smarthost-ca.pem"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostfixArgs:
+    """What Postfix needs from its neighbours."""
+
+    stack: str
+    """`<project>-<stack>`: the front of every fixed name."""
+
+    image: ImageSource
+    """Postfix 3.10 with our entry point and health script."""
+
+    hostname: str
+    """Name in greetings and towards other servers; the certificate holds it, Dovecot's too."""
+
+    network: Input[str]
+    """Name of the Docker network shared with Dovecot and the webmail."""
+
+    address: Input[str]
+    """IPv4 address on that network."""
+
+    address6: str | None = None
+    """IPv6 address on that network, where it has IPv6."""
+
+    listen: Sequence[str]
+    """Addresses of the host that the ports are published on."""
+
+    ports: Mapping[str, int]
+    """Protocol (smtp, submission, submissions) -> port on the host; an absent one is not published."""
+
+    webmail_addresses: Sequence[str]
+    """The webmail's own addresses, which no rate limit holds for."""
+
+    dovecot_host: Input[str]
+    """Name of Dovecot; known once it is healthy."""
+
+    dovecot_ca: Input[str]
+    """PEM of the CA that signed Dovecot's certificate; empty for the public ones."""
+
+    database_host: Input[str]
+    """Name of the MySQL server; known once it is healthy."""
+
+    database_port: Input[int]
+    """TCP port of the MySQL server."""
+
+    database_user: Input[str]
+    """User that may read domains, addresses and aliases, and no password; known once it may."""
+
+    database_password: Input[str]
+    """That user's password; becomes a file of its own."""
+
+    database_ca: Input[str]
+    """PEM of the CA that signed the MySQL server's certificate; empty where none is known."""
+
+    certificate: Input[str]
+    """PEM of the certificate for `hostname`, followed by its chain."""
+
+    key: Input[str]
+    """PEM of the certificate's private key; becomes a file of its own."""
+
+    postmaster: str | None
+    """Who gets mail to `postmaster` without a domain, and at `hostname`; None where `hostname` is itself a
+    domain with mailboxes."""
+
+    message_size: int
+    """Largest message, in bytes."""
+
+    recipients: int = 100
+    """Most recipients of one message; RFC 5321 asks for at least 100."""
+
+    limits: ClientLimits = field(default_factory=ClientLimits)
+    """What one client address may do in a minute."""
+
+    check_domains: bool = True
+    """Whether senders' and recipients' domains must exist; False where no DNS server knows them."""
+
+    resolvers: Sequence[str] = ()
+    """DNS servers in place of the engine's."""
+
+    smarthost: Smarthost | None = None
+    """Server that takes all outgoing mail; None to deliver to each domain's own."""
+
+    on_destroy: OnDestroy = OnDestroy.RETAIN
+    """What becomes of the queue's volume when the stack is destroyed."""
+
+
+class Postfix(ComponentResource):
+    """The mail transfer agent of one mail server."""
+
+    host: Output[str]
+    """Name under which other containers reach it; known once it is healthy."""
+
+    queue_volume: Output[str]
+    """The volume that holds accepted mail which is not delivered yet."""
+
+    def __init__(self, name: str, args: PostfixArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("mailinfra:index:Postfix", name, None, opts)
+        child = ResourceOptions(parent=self)
+
+        queue = docker.Volume(
+            f"{name}-queue",
+            name=f"{args.stack}-queue",  # fixed: the next `up` after a `destroy` delivers what is left
+            opts=ResourceOptions.merge(child, durable(args.on_destroy)),
+        )
+        service = Service(
+            f"{name}-service",
+            ServiceArgs(
+                stack=args.stack,
+                alias="postfix",
+                image=args.image,
+                network=args.network,
+                address=args.address,
+                address6=args.address6,
+                folders=[
+                    Folder(path="/etc/postfix", files=configuration(args)),
+                    Folder(path="/run/secrets", files=secrets(args), secret=True),
+                ],
+                mounts=[Mount(path="/var/spool/postfix", source=queue.name)],
+                tmpfs={
+                    "/run": "mode=0755,size=1m",
+                    "/tmp": "size=16m",  # noqa: S108 - a tmpfs of the container's own
+                    "/var/lib/postfix": f"{_POSTFIX},mode=0755,size=16m",
+                },
+                ports=[
+                    PublishedPort(internal=PORTS[protocol], external=port, address=address)
+                    for protocol, port in sorted(args.ports.items())
+                    for address in args.listen
+                ],
+                health=Health(command=["healthy"]),
+                memory_mib=MEMORY_MIB,
+                # The master starts as root and drops to `postfix` for all that meets strangers.
+                capabilities=["CAP_DAC_OVERRIDE", "CAP_SETGID", "CAP_SETUID"],
+                resolvers=args.resolvers,
+            ),
+            opts=child,
+        )
+
+        self.host = service.host
+        self.queue_volume = queue.name
+        self.register_outputs({"host": self.host, "queue_volume": self.queue_volume})
+
+
+def configuration(args: PostfixArgs) -> dict[str, Input[str]]:
+    """Return path below /etc/postfix -> text of each file that holds no secret."""
+    smarthost = args.smarthost
+    smarthost_ca = smarthost.ca if smarthost else None
+    values = Output.all(host=args.dovecot_host, ca=args.dovecot_ca).apply(
+        lambda dovecot: PostfixFiles(
+            hostname=args.hostname,
+            postmaster=args.postmaster,
+            message_size=args.message_size,
+            recipients=args.recipients,
+            limits=args.limits,
+            check_domains=args.check_domains,
+            webmail_addresses=[f"[{ip}]" if ":" in ip else ip for ip in args.webmail_addresses],
+            dovecot_host=dovecot["host"],
+            dovecot_ca_file=_DOVECOT_CA if dovecot["ca"] else _SYSTEM_CA,
+            outbound_tls="secure" if smarthost and smarthost.username else "may",
+            outbound_ca_file=_SMARTHOST_CA if smarthost_ca else _SYSTEM_CA,
+            smarthost_host=smarthost.host if smarthost else None,
+            smarthost_port=smarthost.port if smarthost else None,
+            smarthost_login=bool(smarthost and smarthost.username),
+        )
+    )
+    files: dict[str, Input[str]] = {
+        path: values.apply(partial(render, f"postfix/{path}")) for path in TEMPLATES
+    }
+    files["tls/certificate.pem"] = args.certificate
+    files["tls/database-ca.pem"] = _content(args.database_ca)
+    files["tls/dovecot-ca.pem"] = _content(args.dovecot_ca)
+    if smarthost_ca is not None:
+        files["tls/smarthost-ca.pem"] = smarthost_ca
+    return files
+
+
+def secrets(args: PostfixArgs) -> dict[str, Input[str]]:
+    """Return path below /run/secrets -> text of each file that nobody else may read."""
+    values = Output.all(
+        host=args.database_host,
+        port=args.database_port,
+        user=args.database_user,
+        password=args.database_password,
+        ca=args.database_ca,
+    ).apply(
+        lambda database: MapFiles(
+            database_host=database["host"],
+            database_port=int(database["port"]),
+            database_user=database["user"],
+            database_password=database["password"],
+            database_ca_file=_DATABASE_CA if database["ca"] else _SYSTEM_CA,
+            database_verified=bool(database["ca"]),
+        )
+    )
+    files: dict[str, Input[str]] = {path: values.apply(partial(render, f"postfix/{path}")) for path in MAPS}
+    files["tls.key"] = args.key
+    if args.smarthost is not None and args.smarthost.username is not None:
+        files["smarthost"] = Output.format(
+            "[{}]:{} {}:{}\n",
+            args.smarthost.host,
+            args.smarthost.port,
+            args.smarthost.username,
+            args.smarthost.password,
+        )
+    return files
+
+
+def _content(pem: Input[str]) -> Output[str]:
+    """Return `pem`, or an empty line: an upload without any content is refused."""
+    return Output.from_input(pem).apply(lambda text: text or "\n")
