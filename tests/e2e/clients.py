@@ -14,6 +14,26 @@ from tests.e2e import transcript
 from tests.e2e.ground.zones import HOSTNAME
 from tests.e2e.vantage import Vantage
 
+OPEN: list["Smtp | Imap | Pop3"] = []
+"""Clients of the running test."""
+
+
+def opened(vantage: Vantage, protocol: str, wrapped: ssl.SSLContext | None, timeout: float) -> socket.socket:
+    """Return a connection to `protocol`, with TLS from the first byte where that is asked for."""
+    connection = vantage.open(protocol, timeout)
+    if wrapped:
+        connection = wrapped.wrap_socket(connection, server_hostname=HOSTNAME)
+    return connection
+
+
+def close_all() -> None:
+    """Close what the test left open, also after a failure."""
+    while OPEN:
+        client = OPEN.pop()
+        for end in (vars(client).get("file"), vars(client).get("_file"), client.sock):
+            if end is not None:
+                end.close()
+
 
 def trusting(ca: str) -> ssl.SSLContext:
     """Return the TLS settings of a client that trusts one CA and checks the name."""
@@ -32,13 +52,14 @@ class Smtp(smtplib.SMTP):
         helo: str = "client.stranger.test",
         timeout: float = 60,
     ) -> None:
+        OPEN.append(self)
+        self.sock: Any = None
         self.vantage, self.protocol, self.wrapped = vantage, protocol, wrapped
         super().__init__("stack", 1, local_hostname=helo, timeout=timeout)
         self._host = HOSTNAME  # the name that STARTTLS checks
 
     def _get_socket(self, _host: str, _port: int, timeout: float) -> socket.socket:
-        connection = self.vantage.open(self.protocol, timeout)
-        return self.wrapped.wrap_socket(connection, server_hostname=HOSTNAME) if self.wrapped else connection
+        return opened(self.vantage, self.protocol, self.wrapped, timeout)
 
     def send(self, s: Any) -> None:
         """Send and write down."""
@@ -68,12 +89,13 @@ class Imap(imaplib.IMAP4):
     def __init__(
         self, vantage: Vantage, protocol: str, *, wrapped: ssl.SSLContext | None = None, timeout: float = 60
     ) -> None:
+        OPEN.append(self)
+        self.sock: Any = None
         self.vantage, self.protocol, self.wrapped = vantage, protocol, wrapped
         super().__init__(HOSTNAME, 1, timeout)
 
     def _create_socket(self, timeout: float | None) -> socket.socket:
-        connection = self.vantage.open(self.protocol, timeout or 60)
-        return self.wrapped.wrap_socket(connection, server_hostname=HOSTNAME) if self.wrapped else connection
+        return opened(self.vantage, self.protocol, self.wrapped, timeout or 60)
 
     def send(self, data: Any) -> None:
         """Send and write down."""
@@ -93,12 +115,13 @@ class Pop3(poplib.POP3):
     def __init__(
         self, vantage: Vantage, protocol: str, *, wrapped: ssl.SSLContext | None = None, timeout: float = 60
     ) -> None:
+        OPEN.append(self)
+        self.sock: Any = None
         self.vantage, self.protocol, self.wrapped = vantage, protocol, wrapped
         super().__init__(HOSTNAME, 1, timeout)
 
     def _create_socket(self, timeout: float) -> socket.socket:
-        connection = self.vantage.open(self.protocol, timeout)
-        return self.wrapped.wrap_socket(connection, server_hostname=HOSTNAME) if self.wrapped else connection
+        return opened(self.vantage, self.protocol, self.wrapped, timeout)
 
     def _putline(self, line: bytes) -> None:
         transcript.say("C", line)

@@ -1,0 +1,79 @@
+"""Webmail through a real browser.
+
+Owns how a browser is started and where things are on Roundcube's pages. Does not own what is promised.
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from tests.e2e import transcript
+from tests.e2e.ground.zones import HOSTNAME
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    f"--host-resolver-rules=MAP {HOSTNAME} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
+SECONDS = 30
+
+
+def executable() -> Path:
+    """Return the browser of this machine; fail with the remedy where there is none."""
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    assert found, f"no browser on PATH; install one of {', '.join(NAMES)} (Debian: apt-get install chromium)"
+    return Path(found)
+
+
+@contextmanager
+def page(url: str) -> Iterator[Page]:
+    """Yield a fresh browser window that shows `url`; a failure leaves the page in the transcript."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable(), args=QUIET)
+        # The chain is checked by the TLS tests: a browser takes its CAs from elsewhere.
+        window = browser.new_context(ignore_https_errors=True).new_page()
+        window.set_default_timeout(SECONDS * 1000)
+        window.on("console", lambda message: transcript.say("browser", message.text))
+        try:
+            window.goto(url)
+            yield window
+        except BaseException:
+            transcript.say("browser", f"{window.url}\n{window.inner_text('body')}")
+            raise
+        finally:
+            browser.close()
+
+
+def log_in(window: Page, user: str, password: str) -> None:
+    """Log in at the form and wait for the inbox."""
+    window.fill("input[name=_user]", user)
+    window.fill("input[name=_pass]", password)
+    window.click("#rcmloginsubmit")
+    window.wait_for_selector("#messagelist", state="attached")
+
+
+def open_message(window: Page, subject: str) -> str:
+    """Open the message with that subject in the list; return the text of its page."""
+    window.locator("#messagelist tr.message", has_text=subject).locator("td.subject a").first.dblclick()
+    window.wait_for_selector("#messagebody")
+    return window.inner_text("#messagebody")
+
+
+def send(window: Page, url: str, to: str, subject: str, text: str) -> None:
+    """Write a message and send it; return when webmail says that it is sent."""
+    window.goto(f"{url.rstrip('/')}/?_task=mail&_action=compose")
+    window.locator(".compose-headers .recipient-input input").first.fill(to)
+    window.fill("#compose-subject", subject)
+    window.fill("#composebody", text)
+    window.locator("button.send, a.send").first.click()
+    window.wait_for_url("**/?_task=mail**")
+    window.wait_for_selector("#messagelist", state="attached")

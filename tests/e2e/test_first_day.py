@@ -1,0 +1,44 @@
+"""What a new user does on the first day: mail comes in, is read, goes out, and webmail does the same."""
+
+import pytest
+
+from tests.e2e import browser
+from tests.e2e.server import Server
+from tests.e2e.stackfile import ALICE, BOB, ERIN
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+
+
+def test_mail_from_outside_is_read_over_imaps_and_pop3s(server: Server) -> None:
+    sent = server.deliver(ALICE, subject="From outside")
+    assert b"Hello there.\r\n" in server.arrives(ALICE, sent)
+    pop3 = server.pop3(ALICE)
+    count = pop3.stat()[0]
+    newest = b"\r\n".join(pop3.retr(count)[1])
+    pop3.quit()
+    assert sent.encode() in newest
+
+
+@pytest.mark.parametrize("protocol", ["submissions", "submission"])
+def test_mail_submitted_with_a_login_reaches_another_mailbox(server: Server, protocol: str) -> None:
+    sent = server.submit(ALICE, BOB, protocol)
+    assert b"Hello there.\r\n" in server.arrives(BOB, sent)
+
+
+def test_a_mailbox_opens_with_the_password_that_the_stack_generated(server: Server) -> None:
+    sent = server.deliver(ERIN)
+    server.arrives(ERIN, sent)
+
+
+def test_webmail_shows_a_message_and_sends_one(server: Server) -> None:
+    url = server.outputs["endpoints"]["webmail"]["url"]
+    sent = server.deliver(ALICE, subject="Read me in the browser", text="The browser shows this.\r\n")
+    server.arrives(ALICE, sent)
+    with browser.page(url) as window:
+        browser.log_in(window, ALICE, server.password(ALICE))
+        assert "The browser shows this." in browser.open_message(window, "Read me in the browser")
+        browser.send(window, url, BOB, "Written in the browser", "This one comes from webmail.")
+    arrived = server.arrives(BOB, "Written in the browser", "Subject")
+    assert b"This one comes from webmail." in arrived
+    assert f"From: Alice Example <{ALICE}>".encode() in arrived or f"From: {ALICE}".encode() in arrived
+    server.arrives(ALICE, "Written in the browser", "Subject", folder="Sent")

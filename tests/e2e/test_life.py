@@ -1,0 +1,101 @@
+"""The life of a stack: previews without surprises, small changes, neighbours, an end and a new beginning."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.e2e import stackfile
+from tests.e2e.server import Server
+from tests.e2e.stack import EngineError, Stack, Workspace
+from tests.e2e.stackfile import ALICE, BOB, ERIN
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
+
+
+@pytest.fixture
+def second(workspace: Workspace, start: dict[str, Any]) -> Iterator[Stack]:
+    """A second stack, configured and not yet up."""
+    stack = Stack(workspace, "e2e-second")
+    stack.purge()
+    stack.configure(stackfile.second(start))
+    yield stack
+    stack.purge()
+
+
+def running(stack: Stack) -> dict[str, str]:
+    """Return service -> Docker's id of its container: another id is another container."""
+    return {name: str(container.id) for name, container in stack.containers().items()}
+
+
+def test_a_second_preview_is_empty(server: Server) -> None:
+    server.stack.preview("--expect-no-changes")
+
+
+def test_a_refresh_finds_what_was_declared(server: Server) -> None:
+    server.stack.preview("--refresh", "--expect-no-changes")
+
+
+def test_a_changed_setting_shows_in_the_preview_so_the_checks_above_can_fail(server: Server) -> None:
+    before = server.stack.settings
+    server.stack.configure({**before, "limits": {**before["limits"], "recipients": 150}})
+    try:
+        with pytest.raises(EngineError, match=r"no changes were expected|expect-no-changes"):
+            server.stack.preview("--expect-no-changes")
+    finally:
+        server.stack.configure(before)
+
+
+def test_an_edited_setting_replaces_only_the_daemon_that_reads_it(server: Server) -> None:
+    settings, before = server.stack.settings, running(server.stack)
+    server.stack.configure({**settings, "limits": {**settings["limits"], "recipients": 150}})
+    server.stack.up()
+    after = running(server.stack)
+    changed = {name for name in before if before[name] != after.get(name)}
+    assert changed == {"postfix"}, "one limit of Postfix was changed"
+    server.arrives(ALICE, server.deliver(ALICE))
+
+
+def test_a_second_stack_stands_beside_the_first(server: Server, second: Stack) -> None:
+    first = running(server.stack)
+    second.up()
+    assert len(second.containers()) == len(first)
+    assert running(server.stack) == first, "the first stack's containers are other ones now"
+    assert second.outputs()["endpoints"] != server.outputs["endpoints"]
+    server.arrives(ALICE, server.deliver(ALICE))
+    second.destroy()
+    assert not second.volumes(), "this stack said `onDestroy: delete`"
+    assert running(server.stack) == first
+    server.arrives(ALICE, server.deliver(ALICE))
+
+
+def test_destroy_keeps_the_data_and_the_next_up_finds_all_of_it(server: Server) -> None:
+    kept = server.deliver(BOB, subject="Kept over a destroy")
+    server.arrives(BOB, kept)
+    with server.imap(BOB) as client:
+        client.select("INBOX")
+        _, (number,) = client.search(None, "HEADER", "Message-ID", f'"{kept}"')
+        client.store(number.decode(), "+FLAGS", "(\\Flagged reviewed)")
+        _, (validity,) = client.status("INBOX", "(UIDVALIDITY)")
+    generated = server.password(ERIN)
+
+    server.world.leave()
+    server.stack.destroy()
+    assert not server.stack.containers()
+    left = server.stack.volumes()
+    assert {name.rpartition("-")[2] for name in left} == {"mail", "mysql", "queue"}, "data, and nothing else"
+
+    server.stack.up()
+    server.arrive()
+    server.arrives(BOB, kept)
+    with server.imap(BOB) as client:
+        client.select("INBOX", readonly=True)
+        _, (again,) = client.status("INBOX", "(UIDVALIDITY)")
+        _, (number,) = client.search(
+            None, "FLAGGED", "KEYWORD", "reviewed", "HEADER", "Message-ID", f'"{kept}"'
+        )
+    assert again == validity, "every client would fetch the whole mailbox anew"
+    assert number, "the flags are gone"
+    server.outputs["mailboxes"].setdefault(ERIN, generated)
+    server.arrives(ERIN, server.deliver(ERIN))
+    server.stack.preview("--expect-no-changes")
