@@ -122,8 +122,8 @@ class Service(ComponentResource):
     host: Output[str]
     """Name under which other containers reach it; known once it is healthy."""
 
-    container: Output[str]
-    """Docker's name of the container."""
+    id_when_healthy: Output[str]
+    """Docker's id of the container; unknown in a preview that makes or replaces it."""
 
     def __init__(self, name: str, args: ServiceArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("mailinfra:index:Service", name, None, opts)
@@ -146,10 +146,10 @@ class Service(ComponentResource):
                 child, ResourceOptions(replace_on_changes=["healthcheck", "init", "tmpfs"])
             ),
         )
+        self.id_when_healthy = container.id
         # Not its id: a preview that replaces this container knows the name, and so its neighbours' files.
         self.host = container.hostname
-        self.container = container.name
-        self.register_outputs({"host": self.host, "container": self.container})
+        self.register_outputs({"host": self.host, "id_when_healthy": self.id_when_healthy})
 
 
 def image_args(source: ImageSource) -> docker.RemoteImageArgs:

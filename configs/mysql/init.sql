@@ -1,0 +1,10 @@
+CREATE DATABASE IF NOT EXISTS mail CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_ai_ci;
+CREATE DATABASE IF NOT EXISTS roundcube CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_ai_ci;
+CREATE USER IF NOT EXISTS 'deploy'@'{{ gateway }}';
+ALTER USER 'deploy'@'{{ gateway }}' IDENTIFIED BY '{{ deploy_password }}' REQUIRE SSL;
+GRANT ALL ON mail.* TO 'deploy'@'{{ gateway }}' WITH GRANT OPTION;
+GRANT ALL ON roundcube.* TO 'deploy'@'{{ gateway }}' WITH GRANT OPTION;
+GRANT CREATE USER ON *.* TO 'deploy'@'{{ gateway }}';
+GRANT SELECT (User, Host) ON mysql.user TO 'deploy'@'{{ gateway }}';
+CREATE USER IF NOT EXISTS 'health'@'127.0.0.1';
+ALTER USER 'health'@'127.0.0.1' IDENTIFIED BY '{{ health_password }}' REQUIRE SSL;

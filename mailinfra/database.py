@@ -1,0 +1,98 @@
+"""Database: the two databases, their tables and one user per service, on our own MySQL server or an existing one.
+
+Owns who may do what. Does not own the server (mysql_server.py) nor the rows of accounts (accounts.py).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi_mysql as mysql
+from pulumi import ComponentResource, Output, ResourceOptions
+
+from mailinfra.grants import RIGHTS, ServiceUser, Users
+from mailinfra.mysql_server import ExistingServer, OwnServer, existing, own
+from mailinfra.protection import durable
+from mailinfra.resources import Connection, Schema
+from mailinfra.types import OnDestroy
+
+DATABASES = ("mail", "roundcube")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseArgs:
+    """What the database is made of."""
+
+    stack: str
+    """`<project>-<stack>`: the front of every fixed name."""
+
+    server: OwnServer | ExistingServer
+    """Where it runs."""
+
+    clients: Mapping[str, str]
+    """Service (dovecot, postfix, roundcube) -> address that it logs in from."""
+
+    on_destroy: OnDestroy = OnDestroy.RETAIN
+    """What becomes of the data when the stack is destroyed."""
+
+
+class Database(ComponentResource):
+    """The database of one mail server."""
+
+    host: Output[str]
+    """Name under which the daemons reach it; known once it is healthy."""
+
+    port: Output[int]
+    """TCP port there."""
+
+    ca: Output[str]
+    """PEM of the CA that signed its certificate; empty where none is known."""
+
+    connection: Connection
+    """How this machine reaches the `mail` database, once its tables are there."""
+
+    users: Mapping[str, ServiceUser]
+    """Service -> its login."""
+
+    def __init__(self, name: str, args: DatabaseArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("mailinfra:index:Database", name, None, opts)
+        child = ResourceOptions(parent=self)
+
+        server = args.server
+        reached = (
+            own(name, args.stack, server, args.on_destroy, child)
+            if isinstance(server, OwnServer)
+            else existing(name, server, child)
+        )
+        databases = [
+            mysql.Database(
+                f"{name}-{each}",
+                name=each,
+                # Without both, every preview shows a change.
+                default_character_set="utf8mb4",
+                default_collation="utf8mb4_0900_ai_ci",
+                opts=ResourceOptions.merge(
+                    ResourceOptions.merge(child, durable(args.on_destroy)),
+                    ResourceOptions(
+                        provider=reached.provider,
+                        # The init file creates them at every start: a retained data volume is adopted.
+                        import_=each if isinstance(server, OwnServer) or server.adopt else None,
+                    ),
+                ),
+            )
+            for each in DATABASES
+        ]
+        schema = Schema(
+            f"{name}-schema",
+            reached.connection,
+            ResourceOptions.merge(child, ResourceOptions(depends_on=databases)),
+        )
+        users = Users(provider=reached.provider, tables=schema, child=child)
+        self.users = {
+            service: users.create(f"{name}-{service}", service, args.clients[service])
+            for service in sorted(RIGHTS)
+        }
+        self.host = reached.host
+        self.port = Output.from_input(reached.port)
+        self.ca = reached.ca
+        self.connection = reached.connection
+        self.register_outputs({"host": self.host, "port": self.port})
