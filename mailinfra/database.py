@@ -1,4 +1,4 @@
-"""Database: the two databases, their tables and one user per service, on our own MySQL server or an existing one.
+"""Database: the two databases, their tables and one user per service, on our own MySQL or an existing one.
 
 Owns who may do what. Does not own the server (mysql_server.py) nor the rows of accounts (accounts.py).
 """

@@ -11,7 +11,7 @@ import pulumi_random as random
 from pulumi import Input, Output, Resource, ResourceOptions
 
 PASSWORD_LENGTH = 32
-"""Characters, letters and digits alone: SQL and DSNs take them unescaped. Changing it rotates every password."""
+"""Characters, letters and digits alone: SQL and DSNs take them unescaped. A change rotates every password."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """MySQL: a server in a container of ours, or the way to somebody's existing one.
 
-Owns the container, its data volume and the account that deploys. Does not own databases, tables and the users of
-services (database.py).
+Owns the container, its data volume and the account that deploys. Does not own databases, tables and the users
+of services (database.py).
 """
 
 from collections.abc import Mapping
@@ -148,7 +148,7 @@ def own(name: str, stack: str, server: OwnServer, on_destroy: OnDestroy, child: 
             mounts=[Mount(path="/var/lib/mysql", source=data.name)],
             tmpfs={"/tmp": _TMP, "/var/run/mysqld": "uid=999,gid=999,mode=0755,size=1m"},  # noqa: S108
             ports=[PublishedPort(internal=PORT, external=server.port, address=_LOOPBACK)],
-            # `mysqladmin ping` is content with "Access denied", and the socket answers during the first start.
+            # `mysqladmin ping` is content with "Access denied"; the socket answers during the first start.
             health=Health(
                 command=["mysql", "--defaults-file=/run/secrets/health.cnf", "--execute=DO 1"],
                 startup_seconds=240,
