@@ -6,6 +6,7 @@ used.
 
 import ipaddress
 import re
+from collections.abc import Callable
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Any
@@ -208,23 +209,27 @@ def subnet6(value: object) -> IPv6Network:
     return network
 
 
-_PORT = {"type": "integer", "minimum": 1, "maximum": 65535}
-DomainName = Annotated[str, AfterValidator(ascii_domain), Field(examples=["example.org"])]
-EmailAddress = Annotated[str, AfterValidator(email_address), Field(examples=["alice@example.org"])]
-ForeignAddress = Annotated[str, AfterValidator(foreign_address), Field(examples=["alice@elsewhere.example"])]
-IpAddress = Annotated[str, AfterValidator(ip_address), Field(examples=["192.0.2.1"])]
-HostName = Annotated[str, AfterValidator(host_name), Field(examples=["db.example.org"])]
-ImageReference = Annotated[str, AfterValidator(image_reference), Field(examples=["debian:trixie-slim"])]
-ByteSize = Annotated[
-    int, BeforeValidator(size_in_bytes), WithJsonSchema({"type": "string", "pattern": f"^{SIZE.pattern}$"})
-]
+# The formats are JSON Schema's where it has one; editors ignore the others, docs/configuration.md names all.
+_PORT = {"type": "integer", "minimum": 1, "maximum": 65535, "format": "port"}
+_SIZE = {"type": "string", "pattern": f"^{SIZE.pattern}$", "format": "size"}
+_SUBNET4 = {"type": "string", "format": "ipv4-subnet", "examples": ["192.168.94.0/24"]}
+_SUBNET6 = {"type": "string", "format": "ipv6-subnet", "examples": ["fd00:94::/64"]}
+
+
+def _text(check: Callable[[str], str], form: str, example: str) -> tuple[AfterValidator, Any]:
+    return AfterValidator(check), Field(examples=[example], json_schema_extra={"format": form})
+
+
+DomainName = Annotated[str, *_text(ascii_domain, "idn-hostname", "example.org")]
+HostName = Annotated[str, *_text(host_name, "host", "db.example.org")]
+EmailAddress = Annotated[str, *_text(email_address, "idn-email", "alice@example.org")]
+ForeignAddress = Annotated[str, *_text(foreign_address, "idn-email", "alice@elsewhere.example")]
+IpAddress = Annotated[str, *_text(ip_address, "ip-address", "192.0.2.1")]
+ByteSize = Annotated[int, BeforeValidator(size_in_bytes), WithJsonSchema(_SIZE)]
+FilePath = Annotated[str, Field(min_length=1, json_schema_extra={"format": "path"})]
 Port = Annotated[int, PlainValidator(port), WithJsonSchema(_PORT)]
 PortOrOff = Annotated[
     int | None, PlainValidator(port_or_off), WithJsonSchema({"anyOf": [_PORT, {"const": False}]})
 ]
-Subnet4 = Annotated[
-    IPv4Network, PlainValidator(subnet4), WithJsonSchema({"type": "string", "examples": ["192.168.94.0/24"]})
-]
-Subnet6 = Annotated[
-    IPv6Network, PlainValidator(subnet6), WithJsonSchema({"type": "string", "examples": ["fd00:94::/64"]})
-]
+Subnet4 = Annotated[IPv4Network, PlainValidator(subnet4), WithJsonSchema(_SUBNET4)]
+Subnet6 = Annotated[IPv6Network, PlainValidator(subnet6), WithJsonSchema(_SUBNET6)]

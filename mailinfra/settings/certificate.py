@@ -11,20 +11,22 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from pydantic import Field
 
 from mailinfra.settings.model import Mistake, Model
+from mailinfra.types import FilePath
 
 
 class CertificateConfig(Model):
     """Files of a certificate from elsewhere; paths are absolute or start at the project's folder."""
 
-    certificate_file: str
+    certificate_file: FilePath = Field(examples=["tls/fullchain.pem"])
     """PEM file with the server's certificate first and the intermediate ones after it."""
 
-    key_file: str
+    key_file: FilePath = Field(examples=["tls/privkey.pem"])
     """PEM file with the private key of that certificate, without a passphrase."""
 
-    ca_file: str | None = None
+    ca_file: FilePath | None = Field(default=None, examples=["tls/ca.pem"])
     """PEM file with the CA that signed it, where that is no public one that every client knows already."""
 
     def contradictions(self) -> Iterator[Mistake]:

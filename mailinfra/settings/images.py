@@ -3,7 +3,8 @@
 Owns the choice for each. Does not own the pinned references and the build folders (mailinfra/images.py).
 """
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
@@ -28,23 +29,30 @@ def built_or_named(value: str) -> str:
     return value if value == "build" else image_reference(value)
 
 
+def _choice(check: Callable[[str], str], form: str, *examples: str) -> tuple[AfterValidator, Any]:
+    return AfterValidator(check), Field(examples=list(examples), json_schema_extra={"format": form})
+
+
+PulledOrNamed = Annotated[str, *_choice(pulled_or_named, "pull-image", "debian:trixie-slim")]
+BuiltOrNamed = Annotated[str, *_choice(built_or_named, "build-image", "registry.example/postfix:3.10.13-1")]
+AnySource = Annotated[str, *_choice(any_source, "image", "build")]
+
+
 class ImagesConfig(Model):
     """Container images: `pull` takes the pinned official one, `build` makes it from `images/`, and a
     reference names another one."""
 
-    base: Annotated[str, AfterValidator(pulled_or_named)] = Field(
-        default="pull", examples=["debian:trixie-slim"]
-    )
-    """Debian image that built ones start from: `pull` for the pinned official one, or a reference."""
+    base: PulledOrNamed = "pull"
+    """Debian image that built ones start from."""
 
-    mysql: Annotated[str, AfterValidator(any_source)] = Field(default="pull", examples=["pull", "build"])
-    """MySQL 8.4 or newer: `pull`, `build` or a reference."""
+    mysql: AnySource = "pull"
+    """MySQL 8.4 or newer."""
 
-    dovecot: Annotated[str, AfterValidator(built_or_named)] = Field(default="build", examples=["build"])
-    """Dovecot 2.4: `build` or the reference of an image made from `images/dovecot`."""
+    dovecot: BuiltOrNamed = "build"
+    """Dovecot 2.4; a reference names an image made from `images/dovecot`."""
 
-    postfix: Annotated[str, AfterValidator(built_or_named)] = Field(default="build", examples=["build"])
-    """Postfix 3.10: `build` or the reference of an image made from `images/postfix`."""
+    postfix: BuiltOrNamed = "build"
+    """Postfix 3.10; a reference names an image made from `images/postfix`."""
 
-    roundcube: Annotated[str, AfterValidator(any_source)] = Field(default="pull", examples=["pull", "build"])
-    """Roundcube: `pull`, `build` or a reference."""
+    roundcube: AnySource = "pull"
+    """Roundcube, with the official image's environment."""

@@ -114,8 +114,10 @@ class Model(BaseModel):
 class Word:
     """In an `Annotated[X | None, Word("own")]`: a person writes the word and the program sees None."""
 
-    def __init__(self, word: str) -> None:
+    def __init__(self, word: str, also: dict[str, Any] | None = None) -> None:
         self.word = word
+        self.also = also
+        """JSON Schema of what is turned into the group of settings before the models see it."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
         from pydantic_core import core_schema
@@ -131,5 +133,6 @@ class Word:
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> Any:
         json = handler(schema)
-        json["anyOf"] = [{"const": self.word} if one == {"type": "null"} else one for one in json["anyOf"]]
+        groups = [one for one in json["anyOf"] if one != {"type": "null"}]
+        json["anyOf"] = [{"const": self.word}, *([self.also] if self.also else []), *groups]
         return json

@@ -4,7 +4,7 @@ Owns which ports and subnets go together. Does not own names and certificates (c
 """
 
 from collections.abc import Iterator
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network
 
 from mailinfra.settings.model import Mistake, Model
 from mailinfra.types import Port, PortOrOff, Subnet4, Subnet6
@@ -71,7 +71,7 @@ class NetworkConfig(Model):
     def contradictions(self) -> Iterator[Mistake]:
         """Return a subnet that belongs to the machine itself or to groups."""
         for key, network in (("subnet", self.subnet), ("subnet6", self.subnet6)):
-            if network and (network.is_loopback or network.is_multicast or network.is_unspecified):
+            if network and not _usable(network):
                 reason = f"{network} is no network for containers; choose a private one"
                 yield Mistake(place=(key,), reason=reason)
 
@@ -84,3 +84,8 @@ class NetworkConfig(Model):
         if self.subnet6 is None:
             return {}
         return {name: str(self.subnet6[number]) for number, name in enumerate(HOSTS, start=1)}
+
+
+def _usable(network: IPv4Network | IPv6Network) -> bool:
+    first = network.network_address
+    return not (first.is_loopback or first.is_multicast or first.is_unspecified or first.is_link_local)

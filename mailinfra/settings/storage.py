@@ -12,7 +12,7 @@ from pydantic import Field
 
 from mailinfra.settings.certificate import first_certificate
 from mailinfra.settings.model import Mistake, Model
-from mailinfra.types import ByteSize, HostName, OnDestroy, Port
+from mailinfra.types import ByteSize, FilePath, HostName, OnDestroy, Port
 
 MIB = 1024**2
 LEAST_DATABASE_MEMORY = 256 * MIB
@@ -41,7 +41,7 @@ class ExternalDatabaseConfig(Model):
     databases: Annotated[Databases, Field(strict=False)] = Databases.CREATE
     """`create` makes the databases `mail` and `roundcube`; `adopt` takes the ones that are there already."""
 
-    ca_file: str | None = None
+    ca_file: FilePath | None = Field(default=None, examples=["tls/database-ca.pem"])
     """PEM file with the CA that signed the server's certificate; without it the connection is not
     verified."""
 

@@ -1,0 +1,121 @@
+"""Ports, addresses and subnets that do not go together are refused before anything listens."""
+
+import pytest
+
+from tests.unit.form import accepted, form, refused
+
+
+def test_a_port_that_is_used_twice_is_refused_with_both_its_names() -> None:
+    assert refused(form(ports={"imap": 2143, "pop3": 2143})) == [
+        "server.ports.pop3: port 2143 is already used by 'imap'; write another number"
+    ]
+
+
+def test_a_port_that_meets_another_ones_default_is_refused() -> None:
+    assert refused(form(ports={"smtp": 3306})) == [
+        "server.ports.database: port 3306 is already used by 'smtp'; write another number"
+    ]
+
+
+def test_a_port_out_of_range_is_refused_and_hides_no_other_mistake() -> None:
+    assert refused(form(ports={"smtp": 70000, "imap": 5000, "imaps": 5000})) == [
+        "server.ports.smtp: must be a port, a whole number from 1 to 65535; given 70000",
+        "server.ports.imaps: port 5000 is already used by 'imap'; write another number",
+    ]
+
+
+def test_two_ports_that_are_off_do_not_meet() -> None:
+    ports = accepted(form(ports={"pop3": False, "pop3s": False})).ports
+    assert ports.pop3 is None
+    assert ports.pop3s is None
+
+
+@pytest.mark.parametrize("name", ["smtp", "webmail", "database"])
+def test_a_server_is_never_without_mail_from_others_webmail_and_database(name: str) -> None:
+    (line,) = refused(form(ports={name: False}))
+    assert line == f"server.ports.{name}: must be a port, a whole number from 1 to 65535; given False"
+
+
+def test_an_address_to_listen_on_that_is_listed_twice_is_refused() -> None:
+    assert refused(form(listen=["127.0.0.1", "127.0.0.1"])) == [
+        "server.listen.1: 127.0.0.1 is listed before; a port can be published on an address once, "
+        "remove one of them"
+    ]
+
+
+def test_an_address_to_listen_on_that_another_one_covers_is_refused() -> None:
+    assert refused(form(listen=["0.0.0.0", "192.0.2.1", "2001:db8::1"])) == [
+        "server.listen.1: 192.0.2.1 is covered by 0.0.0.0, and its ports would be taken twice; "
+        "remove one of the two"
+    ]
+
+
+def test_a_server_listens_somewhere() -> None:
+    assert refused(form(listen=[])) == [
+        "server.listen: is empty, so nobody could reach the server; write ['0.0.0.0']"
+    ]
+
+
+def test_a_malformed_address_is_refused_with_its_position() -> None:
+    assert refused(form(addresses=["192.0.2.1", "192.0.2"])) == [
+        "server.addresses.1: is no IP address; write one like '192.0.2.1' or '2001:db8::1'; given '192.0.2'"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"addresses": ["192.168.94.25"]}, "server.addresses.0"),
+        ({"resolvers": ["192.168.94.53"]}, "server.resolvers.0"),
+        ({"listen": ["192.168.94.7"]}, "server.listen.0"),
+        ({"network": {"subnet": "192.0.2.0/24"}}, "server.addresses.0"),
+        ({"network": {"subnet6": "2001:db8::/64"}, "addresses": ["2001:db8::25"]}, "server.addresses.0"),
+    ],
+)
+def test_an_address_that_overlaps_the_containers_subnet_is_refused(
+    changes: dict[str, object], place: str
+) -> None:
+    (line,) = refused(form(**changes))
+    assert line.startswith(f"{place}: ")
+    assert line.endswith("; choose another subnet")
+    assert "is inside of the containers' own network" in line
+
+
+def test_an_external_database_inside_of_the_containers_subnet_is_refused() -> None:
+    external = {"external": {"host": "192.168.94.9", "administrator": "admin"}}
+    assert refused(form(database=external), database_password=True) == [
+        "server.database.external.host: 192.168.94.9 is inside of the containers' own network "
+        "192.168.94.0/24; "
+        "choose another subnet"
+    ]
+
+
+@pytest.mark.parametrize("subnet", ["127.0.0.0/24", "224.0.0.0/24", "0.0.0.0/8"])
+def test_a_subnet_that_is_not_for_containers_is_refused(subnet: str) -> None:
+    assert refused(form(network={"subnet": subnet}, listen=["192.0.2.1"])) == [
+        f"server.network.subnet: {subnet} is no network for containers; choose a private one"
+    ]
+
+
+def test_a_malformed_subnet_is_refused_with_its_place() -> None:
+    assert refused(form(network={"subnet": "192.168.94.0/30"})) == [
+        "server.network.subnet: is too small for a gateway and four containers; write a prefix of "
+        "/29 or shorter; "
+        "given '192.168.94.0/30'"
+    ]
+
+
+def test_gateway_and_containers_get_the_first_addresses_of_the_subnet() -> None:
+    network = accepted(form(network={"subnet": "10.9.8.0/24", "subnet6": "fd00:98::/64"})).network
+    assert network.hosts() == {
+        "gateway": "10.9.8.1",
+        "mysql": "10.9.8.2",
+        "dovecot": "10.9.8.3",
+        "postfix": "10.9.8.4",
+        "webmail": "10.9.8.5",
+    }
+    assert network.hosts6()["webmail"] == "fd00:98::5"
+
+
+def test_containers_have_no_ipv6_without_a_subnet_for_it() -> None:
+    assert accepted(form()).network.hosts6() == {}

@@ -1,0 +1,128 @@
+"""Database, storage, limits and images: choices that exclude each other are refused."""
+
+import pytest
+
+from tests.unit.form import accepted, form, refused
+
+EXTERNAL = {"host": "db.example.test", "administrator": "admin"}
+
+
+def test_too_little_memory_for_the_database_is_refused() -> None:
+    assert refused(form(database={"memory": "128M"})) == [
+        "server.database.memory: is 128M, and MySQL needs 256M to start; write '256M' or more"
+    ]
+
+
+def test_a_memory_limit_for_somebody_elses_database_is_refused() -> None:
+    (line,) = refused(form(database={"memory": "512M", "external": EXTERNAL}), database_password=True)
+    assert line == (
+        "server.database.memory: limits our own container, and 'external' replaces that one; remove "
+        "one of the two"
+    )
+
+
+def test_a_port_for_our_own_database_is_refused_beside_somebody_elses() -> None:
+    given = form(database={"external": EXTERNAL}, ports={"database": 13306})
+    assert refused(given, database_password=True) == [
+        "server.ports.database: publishes our own container, and 'database.external' replaces it; "
+        "remove one of the two"
+    ]
+
+
+def test_an_unknown_way_to_get_databases_is_refused() -> None:
+    (line,) = refused(form(database={"external": {**EXTERNAL, "databases": "take"}}), database_password=True)
+    assert line == "server.database.external.databases: must be 'create' or 'adopt'; given 'take'"
+
+
+def test_an_unreadable_ca_of_the_database_is_refused() -> None:
+    external = {**EXTERNAL, "caFile": "/nowhere/ca.pem"}
+    assert refused(form(database={"external": external}), database_password=True) == [
+        "server.database.external.caFile: cannot be read (no such file or directory); correct the path; "
+        "given '/nowhere/ca.pem'"
+    ]
+
+
+@pytest.mark.parametrize("path", ["mail", "./mail", "/", "/srv/../etc"])
+def test_a_folder_for_mail_that_docker_cannot_mount_is_refused(path: str) -> None:
+    assert refused(form(storage={"mail": {"hostPath": path}})) == [
+        "server.storage.mail.hostPath: must be the absolute path of a folder, like '/srv/mail'; "
+        f"given {path!r}"
+    ]
+
+
+def test_mail_has_one_place() -> None:
+    given = form(storage={"mail": {"hostPath": "/srv/mail", "driverOptions": {"type": "nfs"}}})
+    assert refused(given) == [
+        "server.storage.mail.driverOptions: describes a volume, and 'hostPath' is a folder in place of one; "
+        "remove one of the two"
+    ]
+
+
+def test_an_unknown_fate_of_data_is_refused() -> None:
+    assert refused(form(storage={"onDestroy": "keep"})) == [
+        "server.storage.onDestroy: must be 'retain', 'protect' or 'delete'; given 'keep'"
+    ]
+
+
+@pytest.mark.parametrize("size", ["1K", "2G"])
+def test_a_message_size_that_no_server_lives_with_is_refused(size: str) -> None:
+    (line,) = refused(form(limits={"messageSize": size}))
+    assert line.startswith("server.limits.messageSize: must be from 64K, which every server takes")
+
+
+def test_a_size_without_unit_is_refused() -> None:
+    assert refused(form(limits={"messageSize": 50})) == [
+        "server.limits.messageSize: is no size; write a whole number and K, M or G, like '50M'; given 50"
+    ]
+
+
+def test_limits_that_rule_each_other_out_are_refused() -> None:
+    assert refused(form(limits={"recipients": 500})) == [
+        "server.limits.clients.recipientRate: allows 300 a minute, and 'limits.recipients' 500 in "
+        "one message, "
+        "which would be refused; raise this one or lower that one"
+    ]
+    assert (
+        accepted(form(limits={"recipients": 500, "clients": {"recipientRate": 0}})).limits.recipients == 500
+    )
+
+
+def test_fewer_recipients_than_the_standard_asks_for_are_refused() -> None:
+    assert refused(form(limits={"recipients": 10})) == [
+        "server.limits.recipients: must be greater than or equal to 100; given 10"
+    ]
+
+
+@pytest.mark.parametrize("name", ["dovecot", "postfix"])
+def test_an_image_that_nobody_publishes_cannot_be_pulled(name: str) -> None:
+    assert refused(form(images={name: "pull"})) == [
+        f"server.images.{name}: has no published image; write 'build', or the reference of an image "
+        "of yours; "
+        "given 'pull'"
+    ]
+
+
+def test_an_image_without_a_version_is_refused() -> None:
+    assert refused(form(images={"mysql": "mysql:latest"})) == [
+        "server.images.mysql: names no version, so it would change by itself; write a tag other than "
+        "'latest', or "
+        "a digest; given 'mysql:latest'"
+    ]
+
+
+def test_webmail_behind_a_proxy_needs_the_port_that_the_proxy_asks() -> None:
+    given = form(webmail={"reverseProxy": "192.0.2.1"}, ports={"webmailRedirect": False})
+    assert refused(given) == [
+        "server.webmail.reverseProxy: needs 'ports.webmailRedirect', which is off: the proxy asks there; write a port"
+    ]
+
+
+def test_a_smarthost_with_a_login_needs_its_password() -> None:
+    given = form(smarthost={"host": "relay.example.test", "username": "us"})
+    assert refused(given) == [
+        "mailinfra:smarthostPassword: is missing for server.smarthost.username; "
+        "`pulumi config set --secret smarthostPassword`"
+    ]
+    smarthost = accepted(given, smarthost_password=True).smarthost
+    assert smarthost is not None
+    assert smarthost.port == 587

@@ -1,0 +1,59 @@
+"""The schema for editors and the reference for readers are what the models say."""
+
+from pathlib import Path
+
+import pytest
+
+from mailinfra import schema
+from mailinfra.config import ServerConfig
+from mailinfra.settings.model import Model
+
+ROOT = Path(__file__).parents[2]
+SERVER = schema.schema(ServerConfig)
+
+
+@pytest.mark.parametrize("path", sorted(schema.files()))
+def test_a_generated_file_is_up_to_date(path: str) -> None:
+    assert (ROOT / path).read_text(encoding="utf-8") == schema.files()[path], "run `make docs`"
+
+
+def models(base: type[Model] = Model) -> list[type[Model]]:
+    return [found for one in base.__subclasses__() for found in (one, *models(one))]
+
+
+@pytest.mark.parametrize("model", models(), ids=lambda one: one.__name__)
+def test_every_field_says_what_happens_in_a_whole_sentence(model: type[Model]) -> None:
+    for name, field in model.model_fields.items():
+        assert field.description, f"{model.__name__}.{name} has no docstring"
+        assert field.description.strip().endswith((".", "…")), f"{model.__name__}.{name} ends in the middle"
+
+
+def test_every_field_of_the_reference_has_an_example() -> None:
+    rows = [
+        line.split(" | ")
+        for line in schema.files()["docs/configuration.md"].splitlines()
+        if line.startswith("| `")
+    ]
+    assert len(rows) > 60
+    assert not [row[0] for row in rows if not row[3].strip() and "[settings]" not in row[1]]
+
+
+def test_every_model_is_in_the_reference() -> None:
+    reachable = {"ServerConfig", *SERVER["$defs"]}
+    assert {one.__name__ for one in models()} <= reachable, "a model that nothing uses"
+
+
+def test_the_schema_forbids_what_the_models_forbid() -> None:
+    groups = [SERVER, *(one for one in SERVER["$defs"].values() if "properties" in one)]
+    assert all(group["additionalProperties"] is False for group in groups)
+
+
+def test_a_default_is_shown_as_a_person_writes_it() -> None:
+    assert SERVER["$defs"]["LimitsConfig"]["properties"]["messageSize"]["default"] == "50M"
+
+
+def test_accounts_may_be_settings_or_a_path_or_a_word() -> None:
+    choices = SERVER["properties"]["accounts"]["anyOf"]
+    assert {"const": "external"} in choices
+    assert {"$ref": "#/$defs/AccountsConfig"} in choices
+    assert len([choice for choice in choices if choice.get("format") == "path"]) == 1
