@@ -49,7 +49,7 @@ class AccountsArgs:
     """Address -> declared password, or a hash with its scheme; becomes a secret."""
 
     keep_undeclared: bool = True
-    """Whether rows that nobody declared are named and left alone; otherwise they are removed, never their mail."""
+    """Whether rows that nobody declared are named and left alone; else they are removed, never their mail."""
 
     hashing: Hashing = field(default_factory=Hashing)
     """Cost of the hashes that are made here."""

@@ -16,7 +16,7 @@ Bag = dict[str, Any]
 
 def apply(state: Bag, inputs: Bag) -> Answer:
     """Bring the database from whatever it holds to `inputs`; return the new state."""
-    wanted, managed = accounts_from(inputs), accounts_from(state)
+    wanted = accounts_from(inputs)
     with locked(inputs["connection"]) as link:
         found = find(link)
         by_domain = renames.domain_renames(found, wanted)
@@ -27,11 +27,11 @@ def apply(state: Bag, inputs: Bag) -> Answer:
         renames.rename_mailboxes(link, by_address)
         if by_address:
             found = find(link)
-        managed = renames.follow(managed, by_domain, by_address)
+        state = renames.follow(state, by_domain, by_address)
         todo = plan(
             found=found,
             wanted=wanted,
-            managed=managed,
+            managed=accounts_from(state),
             homes=state.get("homes") or {},
             remove=inputs.get("undeclared") == "remove",
         )

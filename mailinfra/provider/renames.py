@@ -5,12 +5,12 @@ A rename is stated on the new name (`renamedFrom`). It is done once; the stateme
 nothing.
 """
 
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, text
 
-from mailinfra.provider.model import Accounts, Mailbox, split
+from mailinfra.provider.model import Accounts, split
 from mailinfra.provider.rows import Found
 
 
@@ -71,18 +71,25 @@ def rename_mailboxes(link: Connection, renames: dict[str, str]) -> None:
         )
 
 
-def follow(accounts: Accounts, domains: dict[str, str], mailboxes: dict[str, str]) -> Accounts:
-    """Return what was declared last time under its present names, so that it still counts as declared."""
+ADDRESSED = ("mailboxes", "aliases", "passwords", "initialPasswords", "fingerprints", "homes")
+"""Maps in a Directory's state that are keyed by address."""
+
+
+def follow(
+    state: Mapping[str, Any], domains: Mapping[str, str], mailboxes: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the state of last time under the names of now, so that what was declared still counts so."""
 
     def moved(address: str) -> str:
+        if address in mailboxes:
+            return mailboxes[address]
         local, domain = split(address)
-        address = f"{local}@{domains.get(domain, domain)}"
-        return mailboxes.get(address, address)
+        return f"{local}@{domains.get(domain, domain)}"
 
-    kept: dict[str, Mailbox] = {moved(address): mailbox for address, mailbox in accounts.mailboxes.items()}
-    return replace(
-        accounts,
-        domains={domains.get(name, name): domain for name, domain in accounts.domains.items()},
-        mailboxes=kept,
-        aliases={moved(address): alias for address, alias in accounts.aliases.items()},
-    )
+    result = dict(state)
+    for name in ADDRESSED:
+        if name in state:
+            result[name] = {moved(address): value for address, value in state[name].items()}
+    if "domains" in state:
+        result["domains"] = {domains.get(name, name): value for name, value in state["domains"].items()}
+    return result

@@ -1,0 +1,155 @@
+"""A real MySQL server in Docker for these tests, as the stack runs it: TLS only, a CA of its own."""
+
+import datetime
+import ipaddress
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pymysql
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from mailinfra import images
+
+ROOT = Path(__file__).parents[2]
+BASE = "mailinfra-base:trixie"
+PASSWORD = "not-a-secret"
+START_SECONDS = 120
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """A running server."""
+
+    container: str
+    port: int
+    ca: str
+
+    def connection(self, database: str) -> dict[str, Any]:
+        """Return the property bag with which the provider reaches one of its databases."""
+        return {
+            "host": "127.0.0.1",
+            "port": float(self.port),
+            "user": "root",
+            "password": PASSWORD,
+            "ca": self.ca,
+            "database": database,
+            "verify": True,
+        }
+
+    def sql(self, statement: str, database: str | None = None) -> list[tuple[Any, ...]]:
+        """Run one statement and return its rows."""
+        link = pymysql.connect(
+            host="127.0.0.1",
+            port=self.port,
+            user="root",
+            password=PASSWORD,
+            database=database,
+            charset="utf8mb4",
+            autocommit=True,
+            ssl={"ca": None, "check_hostname": False},
+        )
+        with link, link.cursor() as cursor:
+            cursor.execute(statement)
+            return list(cursor.fetchall())
+
+
+def docker(*arguments: str) -> str:
+    """Return what the docker command prints; raise with its complaint."""
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"docker {' '.join(arguments)}: {done.stderr}")
+    return done.stdout.strip()
+
+
+def image() -> str:
+    """Return an image of MySQL: our own where the base for it is there, otherwise the pinned one."""
+    if not docker("image", "ls", "--quiet", BASE):
+        return images.MYSQL
+    tag = "mailinfra-accounts-test-mysql"
+    docker(
+        "build",
+        "--quiet",
+        "--network=host",
+        f"--build-arg=BASE={BASE}",
+        f"--tag={tag}",
+        f"{ROOT}/images/mysql",
+    )
+    return tag
+
+
+@contextmanager
+def running() -> Iterator[Server]:
+    """Yield a server that is removed again afterwards."""
+    name = f"mailinfra-accounts-test-{uuid.uuid4().hex[:8]}"
+    ca = certificate_files()
+    arguments = [
+        *("--name", name, "--publish", "127.0.0.1::3306", "--tmpfs", "/var/lib/mysql"),
+        *("--env", f"MYSQL_ROOT_PASSWORD={PASSWORD}", "--env", "MYSQL_ROOT_HOST=%"),
+        image(),
+        *("mysqld", "--require-secure-transport=ON", "--mysqlx=OFF", "--innodb-flush-log-at-trx-commit=0"),
+        *(f"--ssl-{kind}=/tls/{kind}.pem" for kind in ("ca", "cert", "key")),
+    ]
+    docker("create", *arguments)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            tls = Path(folder) / "tls"
+            tls.mkdir(mode=0o755)
+            for file, text in ca.items():
+                (tls / file).write_text(text)
+                (tls / file).chmod(0o644)
+            docker("cp", str(tls), f"{name}:/tls")
+        docker("start", name)
+        port = int(docker("port", name, "3306/tcp").splitlines()[0].rpartition(":")[2])
+        server = Server(container=name, port=port, ca=ca["ca.pem"])
+        wait(server)
+        yield server
+    finally:
+        docker("rm", "--force", "--volumes", name)
+
+
+def wait(server: Server) -> None:
+    """Return once the server lets us in."""
+    end = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            server.sql("SELECT 1")
+            return
+        except pymysql.MySQLError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.3)
+
+
+def certificate_files() -> dict[str, str]:
+    """Return a CA, and a certificate for 127.0.0.1 with its key, as PEM texts by file name."""
+    ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "accounts test CA")])
+    now = datetime.datetime.now(datetime.UTC)
+
+    def signed(subject: x509.Name, public: ec.EllipticCurvePublicKey, *extensions: x509.ExtensionType) -> str:
+        builder = x509.CertificateBuilder(issuer, subject, public, x509.random_serial_number())
+        builder = builder.not_valid_before(now - datetime.timedelta(minutes=5))
+        builder = builder.not_valid_after(now + datetime.timedelta(days=1))
+        for extension in extensions:
+            builder = builder.add_extension(extension, critical=isinstance(extension, x509.BasicConstraints))
+        return builder.sign(ca_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+
+    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mysql")])
+    return {
+        "ca.pem": signed(issuer, ca_key.public_key(), x509.BasicConstraints(ca=True, path_length=0)),
+        "cert.pem": signed(subject, key.public_key(), names),
+        "key.pem": key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ).decode(),
+    }
