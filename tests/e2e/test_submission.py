@@ -1,0 +1,142 @@
+"""Users hand in mail on 465 and 587: encrypted, logged in, under their own addresses only."""
+
+import statistics
+import time
+
+import pytest
+
+from tests.e2e.clients import Smtp
+from tests.e2e.server import Server, authenticate, letter, until
+from tests.e2e.stackfile import ALICE, BOB, DISABLED, DORA, IMAP_ONLY, RECEIVE_ONLY, SEND_ONLY
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+PROTOCOLS = ["submission", "submissions"]
+
+
+def ready(server: Server, protocol: str) -> Smtp:
+    """Return a client that has encrypted its session and not logged in."""
+    client = server.smtp(protocol=protocol)
+    if protocol == "submission":
+        client.starttls(context=server.tls)
+    client.ehlo()
+    return client
+
+
+def test_a_login_is_offered_after_encryption_only(server: Server) -> None:
+    with server.smtp(protocol="submission") as client:
+        client.ehlo()
+        assert not client.has_extn("auth")
+        assert client.docmd("AUTH", "PLAIN AGEAYg==")[0] >= 500
+        client.starttls(context=server.tls)
+        client.ehlo()
+        assert client.has_extn("auth")
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_wrong_password_unknown_and_disabled_user_get_the_same_answer(server: Server, protocol: str) -> None:
+    answers = set()
+    for user, password in (
+        (ALICE, "wrong"),
+        ("nobody@example.test", "wrong"),
+        (DISABLED, server.password(DISABLED)),
+        (RECEIVE_ONLY, server.password(RECEIVE_ONLY)),
+        (IMAP_ONLY, server.password(IMAP_ONLY)),
+        ("sales@example.test", server.password(ALICE)),
+        ("alice", server.password(ALICE)),
+    ):
+        with ready(server, protocol) as client:
+            answers.add(authenticate(client, user, password))
+    assert len(answers) == 1, answers
+    assert answers.pop()[0] == 535
+
+
+def test_the_time_to_refuse_does_not_tell_who_exists(server: Server) -> None:
+    spent: dict[str, list[float]] = {ALICE: [], "nobody@example.test": []}
+    for _ in range(4):
+        for user, times in spent.items():
+            with ready(server, "submissions") as client:
+                began = time.monotonic()
+                authenticate(client, user, "wrong")
+                times.append(time.monotonic() - began)
+    known, unknown = (statistics.median(times) for times in spent.values())
+    assert abs(known - unknown) < 0.25 * max(known, unknown), f"{known:.3f} s and {unknown:.3f} s"
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        ALICE,
+        "alice+shop@example.test",
+        "sales@example.test",
+        "team@example.test",
+        "alice@twin.test",
+        "ALICE@example.test",
+    ],
+)
+def test_a_user_sends_as_each_own_address(server: Server, sender: str) -> None:
+    server.arrives(BOB, server.submit(ALICE, BOB, sender=sender))
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [BOB, "quiet@example.test", "friend@peer.test", DORA, "anything@second.test", "nobody@example.test"],
+)
+def test_nobody_sends_as_somebody_else(server: Server, sender: str) -> None:
+    with server.submission(ALICE) as client:
+        (answer,) = client.rcpt_codes(BOB, sender=sender)
+    assert answer[0] == 553
+    assert answer[1].startswith("5.7.1 ")
+
+
+def test_an_account_that_only_sends_does_so(server: Server) -> None:
+    server.arrives(ALICE, server.submit(SEND_ONLY, ALICE))
+
+
+def test_a_mistyped_recipient_is_refused_at_once(server: Server) -> None:
+    with server.submission(ALICE) as client:
+        good, bad = client.rcpt_codes(BOB, "bobb@example.test", sender=ALICE)
+    assert good[0] == 250
+    assert (bad[0], bad[1][:6]) == (550, "5.1.1 ")
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_headers_do_not_tell_of_the_user_s_machine(server: Server, protocol: str) -> None:
+    message = letter(ALICE, BOB)
+    message["User-Agent"] = "Telltale/1.0"
+    message["X-Mailer"] = "Telltale/1.0"
+    message["X-Originating-IP"] = "[203.0.113.99]"
+    with server.submission(ALICE, protocol) as client:
+        name = client.local_hostname
+        client.sendmail(ALICE, [BOB], message.as_bytes())
+    head = server.arrives(BOB, str(message["Message-ID"])).partition(b"\r\n\r\n")[0].decode()
+    told = [name, "Telltale", "203.0.113.99", *(f"{net}" for net in ("127.0.0.1", "198.51.100.", "192.0.2."))]
+    assert not [word for word in told if word in head], head
+    assert "authenticated" not in head.lower(), head
+
+
+def test_a_message_too_big_is_a_clear_refusal(server: Server) -> None:
+    with server.submission(ALICE) as client:
+        code, text = client.docmd("MAIL", f"FROM:<{ALICE}> SIZE=99000000")
+    assert (code, text[:6]) == (552, b"5.3.4 ")
+
+
+def test_too_many_recipients_are_a_clear_refusal(server: Server) -> None:
+    limit = server.stack.settings["limits"].get("recipients", 100)
+    with server.submission(ALICE) as client:
+        client.mail(ALICE)
+        codes = [client.rcpt(f"bob+{number}@example.test")[0] for number in range(limit + 1)]
+    assert codes[:limit] == [250] * limit
+    assert codes[limit] >= 400
+
+
+def test_mail_to_the_world_arrives_there_once_over_tls(server: Server) -> None:
+    sent = server.submit(ALICE, "friend@peer.test")
+
+    def there() -> list[bytes]:
+        return [
+            mail.raw for mail in server.world.received("mx1") if sent.encode() in mail.raw and mail.encrypted
+        ]
+
+    assert len(until(there, 20, f"{sent} is at the peer")) == 1
+    assert not [mail for mail in server.world.received("mx2") if sent.encode() in mail.raw]
