@@ -5,6 +5,7 @@ from typing import Any
 from mailinfra.provider.database import connected
 from mailinfra.provider.difference import differences
 from mailinfra.provider.imports import connection_for
+from mailinfra.provider.migrations import current
 from mailinfra.provider.model import KINDS, STATEMENTS, accounts_bag, camel
 from mailinfra.provider.passwords import Hashing, fingerprint
 from mailinfra.provider.plugin import Answer
@@ -14,10 +15,12 @@ Bag = dict[str, Any]
 NOUNS = {"domains": "domain", "mailboxes": "mailbox", "aliases": "alias"}
 
 
-def read_rows(database: str, state: Bag, inputs: Bag) -> Answer:
+def read_rows(database: str, state: Bag, inputs: Bag) -> Answer | None:
     """Return the declared rows as they are, and name the others; for an import, all count as declared."""
     connection = connection_for(database, state)
     with connected(connection) as link:
+        if not current(link):
+            return None  # no tables, no rows: the schema is gone, and with it whatever was declared
         found = find(link)
     is_import = not state.get("connection")
     bags = accounts_bag(found.accounts)

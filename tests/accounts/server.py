@@ -72,19 +72,12 @@ def docker(*arguments: str) -> str:
 
 
 def image() -> str:
-    """Return an image of MySQL: our own where the base for it is there, otherwise the pinned one."""
-    if not docker("image", "ls", "--quiet", BASE):
-        return images.MYSQL
+    """Return an image of MySQL: our own where it, or the base for it, is there; otherwise the pinned one."""
     tag = "mailinfra-accounts-test-mysql"
-    docker(
-        "build",
-        "--quiet",
-        "--network=host",
-        f"--build-arg=BASE={BASE}",
-        f"--tag={tag}",
-        f"{ROOT}/images/mysql",
-    )
-    return tag
+    if docker("image", "ls", "--quiet", BASE):
+        folder = f"{ROOT}/images/mysql"
+        docker("build", "--quiet", "--network=host", f"--build-arg=BASE={BASE}", f"--tag={tag}", folder)
+    return tag if docker("image", "ls", "--quiet", tag) else images.MYSQL
 
 
 @contextmanager
