@@ -1,4 +1,4 @@
-"""Encryption on every port: new protocols, the right name, one certificate, nothing carried over from before."""
+"""Encryption on every port: new protocols, the right name, one certificate, no carry-over from clear text."""
 
 import hashlib
 import socket
