@@ -78,7 +78,7 @@ def build_base(machine: Machine) -> None:
             import_folder(machine, folder / "root")
     except CommandFailed as failure:
         raise Problem(
-            f"{BASE} cannot be built: {failure.what}",
+            f"{BASE} cannot be built: {failure.last}",
             f"Does apt's mirror have {RELEASE}, and the disk room? See {machine.log('debootstrap')}",
         ) from None
     finally:

@@ -26,7 +26,7 @@ class CommandFailed(Problem):
         super().__init__(
             f"{what}{':' if tail else ''}{shown}", f"Its output is in {log}" if log else "Try it by hand"
         )
-        self.tail = "\n".join(tail)
+        self.last = tail[-1].strip() if tail else what
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -56,8 +56,8 @@ def go_minimum() -> tuple[int, int]:
 
 def built_folder(machine: Machine) -> Path:
     """Return the folder of this build: its name changes with everything that goes into it."""
-    state = hashlib.sha256(platform.machine().encode())
-    for path in [Path(__file__), *sorted(SOURCES.rglob("go.*"))]:
+    state = hashlib.sha256(repr((platform.machine(), PARTS, BUILD_FLAGS, SCRIPTS)).encode())
+    for path in sorted(SOURCES.rglob("go.*")):
         state.update(path.read_bytes())
     return machine.cache / f"engine-{pinned('cli').removeprefix('v')}-{state.hexdigest()[:12]}"
 
@@ -78,7 +78,7 @@ def build_engine(machine: Machine) -> Path:
         unfinished.rename(folder)
     except CommandFailed as failure:
         raise Problem(
-            f"the Pulumi engine can be neither downloaded nor built: {failure.what}",
+            f"the Pulumi engine can be neither downloaded nor built: {failure.last}",
             f"Install Pulumi {pinned('cli')} yourself and put it on PATH; see {machine.log('engine-cli')}",
         ) from None
     finally:

@@ -25,18 +25,20 @@ def bring_uv(machine: Machine) -> tuple[Path, str]:
         return uv, "uv brought earlier"
     pip = bring_pip(machine)
     install = ["install", "--quiet", "--no-deps", "--only-binary", ":all:", "--require-hashes"]
-    with machine.report.step(NEED, "fetching uv with pip") as step:
-        run(
-            [*pip, *install, "--target", target, "-r", pinned],
-            env=machine.env,
-            timeout_seconds=300,
-            log=machine.log("uv"),
-            tell=step.tell,
-        )
-    if not uv.exists():
+    try:
+        with machine.report.step(NEED, "fetching uv with pip") as step:
+            run(
+                [*pip, *install, "--target", target, "-r", pinned],
+                env={**machine.env, "PIP_RETRIES": "1"},
+                timeout_seconds=300,
+                log=machine.log("uv"),
+                tell=step.tell,
+            )
+    except CommandFailed as failure:
         raise Problem(
-            f"pip installed uv, but there is no {uv}", "Install uv by hand: https://docs.astral.sh/uv/"
-        )
+            f"there is no uv on PATH, and pip cannot fetch it: {failure.last}",
+            f"Look at the index that pip uses (pip config list), or install uv; see {machine.log('uv')}",
+        ) from None
     return uv, "uv fetched with pip"
 
 
@@ -104,7 +106,7 @@ def bring_packages(machine: Machine) -> None:
             run(sync, env=env, timeout_seconds=900, log=machine.log("packages"), tell=step.tell)
         except CommandFailed as failure:
             raise Problem(
-                f"the Python packages cannot be installed: {failure.what}",
+                f"the Python packages cannot be installed: {failure.last}",
                 "Look at the package index that uv uses (UV_DEFAULT_INDEX, uv.toml) and at the disk",
             ) from None
     stamp.write_text(expected)

@@ -14,7 +14,7 @@ PLAIN_SECONDS = 20.0
 """How often a step that goes on is told where lines cannot be redrawn."""
 
 WIDTH = 100
-"""Columns of the ticking line; a longer one would wrap and could not be redrawn."""
+"""Columns of a line that ticks; a longer one would wrap and could not be redrawn."""
 
 
 def duration(seconds: float) -> str:
@@ -81,7 +81,7 @@ class Report:
             if self.redraws:
                 self._draw(step.line)
             else:
-                self.say(step.line)
+                self.say(step.line[:WIDTH])
 
     def _draw(self, text: str) -> None:
         self.stream.write("\r\033[K" + text[:WIDTH])
