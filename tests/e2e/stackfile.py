@@ -60,16 +60,11 @@ ACCOUNTS: dict[str, Any] = {
 }
 
 
-def shipped(has_image: bool) -> dict[str, Any]:
-    """Return the settings of the shipped stack for this machine: offline with a base image, else dev."""
-    file = ROOT / f"Pulumi.{'offline' if has_image else 'dev'}.yaml"
-    settings: dict[str, Any] = yaml.safe_load(file.read_text())["config"]["mailinfra:server"]
+def shipped(name: str) -> dict[str, Any]:
+    """Return the settings of one of the shipped stacks."""
+    file = yaml.safe_load((ROOT / f"Pulumi.{name}.yaml").read_text())
+    settings: dict[str, Any] = file["config"]["mailinfra:server"]
     return settings
-
-
-def base_image() -> str:
-    """Return the reference of the image that the offline stack starts from."""
-    return str(shipped(has_image=True)["images"]["base"])
 
 
 def free_ports(names: list[str]) -> dict[str, int]:
