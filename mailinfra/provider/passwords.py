@@ -25,6 +25,7 @@ ACCEPTED = {
     "PBKDF2": re.compile(r"\$1\$[^$]{8,}\$\d+\$[0-9a-f]{40,}"),
 }
 _PREFIX = re.compile(r"\{([A-Za-z0-9.-]+)\}")
+_WEAK = re.compile(r"\$(1|2|2x|5|md5|apr1|sha1|argon2i|argon2d)\$")
 _BARE = {
     "$argon2id$": "ARGON2ID",
     "$2a$": "BLF-CRYPT",
@@ -68,6 +69,8 @@ def fault(declared: str) -> str | None:
     if not is_hash(declared):
         if not declared.isprintable():
             return "holds a control character, such as a line end; declare it without"
+        if _WEAK.match(declared):
+            return f"is a hash that is too weak; accepted are {', '.join(sorted(ACCEPTED))}, or a password"
         return None
     text = stored_form(declared)
     match = _PREFIX.match(text)

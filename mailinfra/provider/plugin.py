@@ -103,7 +103,9 @@ class MailinfraProvider(sdk.Provider):
     async def check(self, request: sdk.CheckRequest) -> sdk.CheckResponse:
         """Return completed inputs and every mistake in them."""
         inputs, mistakes = resource(request.type).check(plain_map(request.new_inputs))
-        return sdk.CheckResponse(marked_map(inputs), [sdk.CheckFailure(*mistake) for mistake in mistakes])
+        # Without a property of its own: the engine would print that property's value beside the path.
+        failures = [sdk.CheckFailure("", f"{path}: {reason}") for path, reason in mistakes]
+        return sdk.CheckResponse(marked_map(inputs), failures)
 
     async def diff(self, request: sdk.DiffRequest) -> sdk.DiffResponse:
         """Name each changed property by its path."""

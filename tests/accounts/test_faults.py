@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mailinfra.provider import applying, database, directory
+from mailinfra.provider import applying, database, directory, rows
 from mailinfra.provider.errors import ProviderError
 from tests.accounts.desk import Desk, mailbox
 
@@ -18,7 +18,7 @@ PEOPLE = {f"u{number}@example.test": mailbox() for number in range(20)}
 def test_a_server_that_stops_in_the_middle_leaves_nothing_half_done_and_the_next_up_finishes(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = applying.write
+    real = rows.write
 
     def write_and_lose_the_server(link: Any, writes: Any) -> None:
         real(link, writes)
