@@ -6,6 +6,7 @@ Owns every check that needs more than one entry. Does not own the shape of an en
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from mailinfra.settings import chains
 from mailinfra.settings.entries import AliasConfig, DomainConfig, MailboxConfig
 from mailinfra.settings.model import Mistake
 
@@ -38,7 +39,8 @@ def contradictions(entries: Entries) -> Iterator[Mistake]:
     yield from rules.homeless()
     yield from rules.targets()
     yield from rules.renames()
-    yield from rules.loops()
+    yield from rules.chains()
+    yield from rules.roles()
 
 
 def role_addresses(
@@ -181,26 +183,24 @@ class _Rules:
                     yield Mistake(place=(place, index, "renamedFrom"), reason=reason)
                 claimed.setdefault(old, new)
 
-    def loops(self) -> Iterator[Mistake]:
-        """Return each circle of aliases once, with its whole path."""
-        places = {alias.address: index for index, alias in self.entries.aliases.items()}
-        done: set[str] = set()
-        for start in places:
-            path: list[str] = []
-            yield from self._walk(start, path, done, places)
+    def chains(self) -> Iterator[Mistake]:
+        """Return what is wrong with aliases of aliases."""
+        targets = {one.address: [*one.targets, *one.forwards] for one in self.entries.aliases.values()}
+        places = {one.address: index for index, one in self.entries.aliases.items()}
+        for alias, reason in chains.faults(targets):
+            yield Mistake(place=("aliases", places[alias], "targets"), reason=reason)
 
-    def _walk(
-        self, address: str, path: list[str], done: set[str], places: Mapping[str, int]
-    ) -> Iterator[Mistake]:
-        if address in path:
-            circle = [*path[path.index(address) :], address]
-            reason = f"goes round in circles: {' -> '.join(circle)}; remove one of these targets"
-            yield Mistake(place=("aliases", places[address], "targets"), reason=reason)
+    def roles(self) -> Iterator[Mistake]:
+        """Return each domain whose postmaster nobody would be."""
+        entries = self.entries
+        if entries.unsure or not entries.aliases:
             return
-        if address in done or address not in self.by_alias:
-            return
-        path.append(address)
-        for target in self.by_alias[address].targets:
-            yield from self._walk(target, path, done, places)
-        path.pop()
-        done.add(address)
+        given = role_addresses(list(entries.domains.values()), list(entries.mailboxes.values()), [])
+        answered = {*given, *self.by_mailbox, *self.by_alias}
+        for index, domain in entries.domains.items():
+            if not domain.alias_of and not {f"{role}@{domain.name}" for role in ROLES} <= answered:
+                reason = (
+                    "nobody here receives mail to postmaster and abuse, which every domain answers for "
+                    "(RFC 2142); name an alias under 'postmaster'"
+                )
+                yield Mistake(place=("domains", index), reason=reason)

@@ -113,7 +113,8 @@ def test_an_image_without_a_version_is_refused() -> None:
 def test_webmail_behind_a_proxy_needs_the_port_that_the_proxy_asks() -> None:
     given = form(webmail={"reverseProxy": "192.0.2.1"}, ports={"webmailRedirect": False})
     assert refused(given) == [
-        "server.webmail.reverseProxy: needs 'ports.webmailRedirect', which is off: the proxy asks there; write a port"
+        "server.webmail.reverseProxy: needs 'ports.webmailRedirect', which is off: the proxy asks "
+        "there; write a port"
     ]
 
 

@@ -1,0 +1,516 @@
+"""Accounts that do not fit together are refused, all of them at once, each with its place and its remedy."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailinfra.settings.accounts import AccountsConfig, DirectoryEntries
+from tests.unit.form import accepted, accounts, form, refused
+
+
+def directory(passwords: Any = None, **lists: Any) -> DirectoryEntries:
+    found = accepted(accounts(**lists), passwords=passwords).accounts
+    assert isinstance(found, AccountsConfig)
+    return found.directory()
+
+
+def alias(name: str, *targets: str, **more: Any) -> dict[str, Any]:
+    return {"address": f"{name}@example.test", "targets": [f"{one}@example.test" for one in targets], **more}
+
+
+def mailbox(name: str, **more: Any) -> dict[str, Any]:
+    return {"address": f"{name}@example.test", **more}
+
+
+def test_a_mailbox_in_an_undeclared_domain_is_refused() -> None:
+    assert refused(accounts(mailboxes=[mailbox("alice"), {"address": "eve@other.test"}])) == [
+        "server.accounts.mailboxes.1.address: 'eve@other.test' is in no declared domain; add "
+        "'other.test' to 'domains'"
+    ]
+
+
+def test_an_alias_in_an_undeclared_domain_is_refused() -> None:
+    assert refused(accounts(aliases=[{"address": "x@other.test", "targets": ["alice@example.test"]}])) == [
+        "server.accounts.aliases.0.address: 'x@other.test' is in no declared domain; add "
+        "'other.test' to 'domains'"
+    ]
+
+
+def test_the_same_address_twice_is_refused_with_both_places() -> None:
+    assert refused(accounts(mailboxes=[mailbox("alice"), mailbox("bob"), mailbox("alice")])) == [
+        "server.accounts.mailboxes.2.address: 'alice@example.test' is already declared at mailboxes.0; "
+        "remove one of them"
+    ]
+
+
+def test_an_address_is_a_mailbox_or_an_alias_and_never_both() -> None:
+    assert refused(accounts(aliases=[alias("bob", "alice")])) == [
+        "server.accounts.aliases.0.address: 'bob@example.test' is already declared at mailboxes.1; "
+        "remove one of them"
+    ]
+
+
+def test_the_two_forms_of_an_international_domain_are_one_address() -> None:
+    given = accounts(
+        domains=[{"name": "bücher.test"}],
+        mailboxes=[{"address": "alice@bücher.test"}, {"address": "alice@xn--bcher-kva.test"}],
+        aliases=[],
+    )
+    assert refused(given) == [
+        "server.accounts.mailboxes.1.address: 'alice@xn--bcher-kva.test' is already declared at mailboxes.0; "
+        "remove one of them"
+    ]
+
+
+def test_upper_and_lower_case_are_one_address_and_only_one_is_written() -> None:
+    assert refused(accounts(mailboxes=[mailbox("alice"), {"address": "Alice@example.test"}])) == [
+        "server.accounts.mailboxes.1.address: must be lower case; write 'alice@example.test'; "
+        "given 'Alice@example.test'"
+    ]
+
+
+def test_the_same_domain_twice_is_refused() -> None:
+    assert refused(accounts(domains=[{"name": "example.test"}, {"name": "example.test"}])) == [
+        "server.accounts.domains.1.name: 'example.test' is already declared at domains.0; remove one of them"
+    ]
+
+
+def test_an_alias_without_any_target_is_refused() -> None:
+    assert refused(accounts(aliases=[{"address": "sales@example.test"}])) == [
+        "server.accounts.aliases.0.targets: has no target, so its mail would be refused; "
+        "add 'targets' (here) or 'forwards' (elsewhere)"
+    ]
+
+
+def test_an_alias_target_that_does_not_exist_is_refused() -> None:
+    assert refused(accounts(aliases=[alias("sales", "alice", "carol")])) == [
+        "server.accounts.aliases.0.targets.1: 'carol@example.test' is neither a mailbox nor an alias; "
+        "declare it, or correct its spelling"
+    ]
+
+
+def test_an_alias_target_outside_is_sent_to_the_forwards() -> None:
+    given = accounts(aliases=[{"address": "sales@example.test", "targets": ["eve@elsewhere.example"]}])
+    assert refused(given) == [
+        "server.accounts.aliases.0.targets.0: 'eve@elsewhere.example' is in no declared domain; put "
+        "it under an "
+        "alias's 'forwards', or add 'elsewhere.example' to 'domains'"
+    ]
+
+
+def test_a_forward_inside_is_sent_to_the_targets() -> None:
+    given = accounts(aliases=[{"address": "sales@example.test", "forwards": ["alice@example.test"]}])
+    assert refused(given) == [
+        "server.accounts.aliases.0.forwards.0: 'alice@example.test' is in a domain of ours; move it "
+        "to 'targets'"
+    ]
+
+
+def test_an_alias_to_a_mailbox_that_receives_nothing_is_refused() -> None:
+    given = accounts(
+        mailboxes=[mailbox("alice"), mailbox("printer", receives=False)], aliases=[alias("sales", "printer")]
+    )
+    assert refused(given) == [
+        "server.accounts.aliases.0.targets.0: 'printer@example.test' is a mailbox that does not "
+        "receive mail, "
+        "so its mail would bounce; name another one"
+    ]
+
+
+def test_a_loop_of_aliases_is_refused_with_its_whole_path() -> None:
+    given = accounts(aliases=[alias("a", "b"), alias("b", "alice", "c"), alias("c", "a")])
+    assert refused(given) == [
+        "server.accounts.aliases.0.targets: goes round in circles: a@example.test -> b@example.test -> "
+        "c@example.test -> a@example.test; remove one of these targets"
+    ]
+
+
+def test_an_alias_to_itself_is_a_loop() -> None:
+    assert refused(accounts(aliases=[alias("a", "a")])) == [
+        "server.accounts.aliases.0.targets: goes round in circles: a@example.test -> a@example.test; "
+        "remove one of these targets"
+    ]
+
+
+def test_two_ways_to_one_mailbox_are_no_loop() -> None:
+    aliases = directory(aliases=[alias("a", "b", "c"), alias("b", "alice"), alias("c", "alice")]).aliases
+    assert aliases["a@example.test"]["targets"] == ["b@example.test", "c@example.test"]
+
+
+def test_a_chain_that_postfix_would_not_follow_is_refused_where_it_becomes_too_long() -> None:
+    chain = [alias(f"a{number}", f"a{number + 1}") for number in range(300)]
+    (line,) = refused(accounts(aliases=[*chain, alias("a300", "alice")]))
+    assert line == (
+        "server.accounts.aliases.200.targets: leads through 101 aliases, and 100 are followed; "
+        "name the last one directly"
+    )
+
+
+def test_an_alias_that_postfix_would_not_expand_is_refused() -> None:
+    given = accounts(
+        mailboxes=[mailbox(f"user{number}") for number in range(1001)],
+        aliases=[alias("all", *(f"user{number}" for number in range(1001)))],
+    )
+    assert refused(given) == [
+        "server.accounts.aliases.0.targets: leads to more than 1000 addresses, and Postfix follows "
+        "no more; split it"
+    ]
+
+
+def test_an_alias_domain_stands_for_a_declared_one() -> None:
+    domains = [{"name": "example.test"}, {"name": "b.test", "aliasOf": "c.test"}]
+    assert refused(accounts(domains=domains)) == [
+        "server.accounts.domains.1.aliasOf: 'c.test' is no declared domain; add it to 'domains'"
+    ]
+
+
+def test_an_alias_domain_stands_for_no_other_alias_domain() -> None:
+    domains = [
+        {"name": "example.test"},
+        {"name": "b.test", "aliasOf": "example.test"},
+        {"name": "c.test", "aliasOf": "b.test"},
+    ]
+    assert refused(accounts(domains=domains)) == [
+        "server.accounts.domains.2.aliasOf: 'b.test' is an alias domain itself; write 'example.test'"
+    ]
+
+
+def test_a_domain_is_no_alias_of_itself() -> None:
+    (line, *_) = refused(accounts(domains=[{"name": "example.test", "aliasOf": "example.test"}]))
+    assert line == (
+        "server.accounts.domains.0.aliasOf: 'example.test' is the domain itself; "
+        "name another one, or remove the line"
+    )
+
+
+def test_a_mailbox_in_an_alias_domain_is_sent_to_the_real_one() -> None:
+    domains = [{"name": "example.test"}, {"name": "b.test", "aliasOf": "example.test"}]
+    assert refused(accounts(domains=domains, mailboxes=[mailbox("alice"), {"address": "bob@b.test"}])) == [
+        "server.accounts.mailboxes.1.address: 'bob@b.test' is in an alias domain, whose addresses "
+        "are those of "
+        "'example.test'; write 'bob@example.test'"
+    ]
+
+
+def test_a_target_in_an_alias_domain_is_sent_to_the_real_one() -> None:
+    domains = [{"name": "example.test"}, {"name": "b.test", "aliasOf": "example.test"}]
+    aliases = [{"address": "sales@example.test", "targets": ["alice@b.test"]}]
+    assert refused(accounts(domains=domains, aliases=aliases)) == [
+        "server.accounts.aliases.0.targets.0: 'alice@b.test' is in an alias domain; write "
+        "'alice@example.test'"
+    ]
+
+
+def test_an_alias_domain_decides_nothing_of_its_own() -> None:
+    domains = [
+        {"name": "example.test"},
+        {"name": "b.test", "aliasOf": "example.test", "catchAll": "alice@example.test"},
+    ]
+    assert refused(accounts(domains=domains)) == [
+        "server.accounts.domains.1.catchAll: has no meaning in an alias domain; set it at "
+        "'example.test', for both"
+    ]
+
+
+@pytest.mark.parametrize("key", ["catchAll", "postmaster"])
+def test_whoever_stands_in_for_others_exists(key: str) -> None:
+    assert refused(accounts(domains=[{"name": "example.test", key: "carol@example.test"}])) == [
+        f"server.accounts.domains.0.{key}: 'carol@example.test' is neither a mailbox nor an alias; "
+        "declare it, or "
+        "correct its spelling"
+    ]
+
+
+def test_postmaster_and_abuse_of_every_domain_reach_its_first_mailbox() -> None:
+    entries = directory(
+        domains=[{"name": "example.test"}, {"name": "b.test"}, {"name": "c.test", "aliasOf": "b.test"}],
+        mailboxes=[mailbox("printer", receives=False), mailbox("alice"), {"address": "ben@b.test"}],
+        aliases=[],
+    )
+    assert {address: entry["targets"] for address, entry in entries.aliases.items()} == {
+        "postmaster@example.test": ["alice@example.test"],
+        "abuse@example.test": ["alice@example.test"],
+        "postmaster@b.test": ["ben@b.test"],
+        "abuse@b.test": ["ben@b.test"],
+    }
+    assert not any(entry["maySend"] for entry in entries.aliases.values()), "nobody asked to be postmaster"
+
+
+def test_a_domain_without_mailboxes_is_answered_by_the_servers_first() -> None:
+    entries = directory(domains=[{"name": "example.test"}, {"name": "b.test"}])
+    assert entries.aliases["abuse@b.test"]["targets"] == ["alice@example.test"]
+
+
+def test_a_declared_postmaster_is_left_as_declared() -> None:
+    entries = directory(
+        domains=[{"name": "example.test", "postmaster": "bob@example.test"}],
+        mailboxes=[mailbox("alice"), mailbox("bob"), mailbox("postmaster")],
+    )
+    assert "postmaster@example.test" not in entries.aliases
+    assert entries.aliases["abuse@example.test"]["targets"] == ["bob@example.test"]
+
+
+@pytest.mark.parametrize("role", ["postmaster", "abuse"])
+def test_a_role_mailbox_receives_mail(role: str) -> None:
+    assert refused(accounts(mailboxes=[mailbox("alice"), mailbox(role, receives=False)])) == [
+        "server.accounts.mailboxes.1.receives: must be true here: every domain answers for "
+        "postmaster and abuse "
+        "(RFC 2142); remove it; given False"
+    ]
+
+
+def test_a_domain_whose_aliases_all_lead_outside_names_its_postmaster() -> None:
+    outside = [{"address": "club@example.test", "forwards": ["club@elsewhere.example"]}]
+    assert refused(accounts(mailboxes=[], aliases=outside)) == [
+        "server.accounts.domains.0: nobody here receives mail to postmaster and abuse, which every "
+        "domain answers "
+        "for (RFC 2142); name an alias under 'postmaster'"
+    ]
+    named = [{"name": "example.test", "postmaster": "club@example.test"}]
+    entries = directory(domains=named, mailboxes=[], aliases=outside)
+    assert entries.aliases["abuse@example.test"]["targets"] == ["club@example.test"]
+
+
+def test_a_server_without_accounts_is_sound() -> None:
+    found = accepted(form(accounts={})).accounts
+    assert found is not None
+    assert found.directory() == DirectoryEntries(domains={}, mailboxes={}, aliases={})
+    assert found.postmaster() is None
+    assert accepted(form(accounts={"domains": [{"name": "example.test"}]})).accounts is not None
+
+
+def test_the_server_itself_is_answered_by_the_first_domains_postmaster() -> None:
+    found = accepted(form()).accounts
+    assert found is not None
+    assert found.postmaster() == "postmaster@example.test"
+
+
+def test_the_rows_say_what_was_declared_and_no_more() -> None:
+    entries = directory(
+        domains=[{"name": "example.test", "catchAll": "alice@example.test", "renamedFrom": "old.test"}],
+        mailboxes=[
+            mailbox(
+                "alice", displayName="Alice", reset="once", renamedFrom="al@example.test", reuseMail=True
+            ),
+            mailbox("bob", protocols=["imap"], enabled=False, password="owned"),
+            mailbox("printer", receives=False),
+        ],
+        aliases=[alias("sales", "bob", "alice", forwards=["eve@elsewhere.example"], maySend=False)],
+        passwords={"bob@example.test": "hunter2"},
+    )
+    switches = {"enabled": True, "imap": True, "pop3": True, "submission": True, "receives": True}
+    assert entries.domains == {"example.test": {"catchAll": "alice@example.test", "renamedFrom": "old.test"}}
+    assert entries.mailboxes == {
+        "alice@example.test": {
+            **switches,
+            "password": "initial",
+            "displayName": "Alice",
+            "reset": "once",
+            "renamedFrom": "al@example.test",
+            "reuseMail": True,
+        },
+        "bob@example.test": {
+            **switches,
+            "enabled": False,
+            "pop3": False,
+            "submission": False,
+            "password": "owned",
+        },
+        "printer@example.test": {
+            **switches,
+            "receives": False,
+            "imap": False,
+            "pop3": False,
+            "password": "initial",
+        },
+    }
+    assert entries.aliases["sales@example.test"] == {
+        "targets": ["alice@example.test", "bob@example.test", "eve@elsewhere.example"],
+        "maySend": False,
+    }
+
+
+def test_an_unknown_protocol_is_refused_with_the_known_ones() -> None:
+    assert refused(accounts(mailboxes=[mailbox("alice", protocols=["imap", "smtp"])])) == [
+        "server.accounts.mailboxes.0.protocols.1: must be 'imap', 'pop3' or 'submission'; given 'smtp'"
+    ]
+
+
+def test_a_mailbox_that_neither_receives_nor_sends_is_refused() -> None:
+    mailboxes = [mailbox("alice"), mailbox("bob", receives=False, protocols=["imap"])]
+    assert refused(accounts(mailboxes=mailboxes)) == [
+        "server.accounts.mailboxes.1.protocols: leaves no use: it neither receives mail nor sends it; "
+        "add 'submission', or receive mail"
+    ]
+
+
+def test_a_mailbox_that_receives_nothing_has_nothing_to_read() -> None:
+    mailboxes = [mailbox("alice"), mailbox("bob", receives=False, protocols=["imap", "submission"])]
+    assert refused(accounts(mailboxes=mailboxes)) == [
+        "server.accounts.mailboxes.1.protocols: has mail to read, but 'receives' is false; "
+        "write [submission] alone, or receive mail"
+    ]
+
+
+def test_a_rename_from_an_address_that_is_still_there_is_refused() -> None:
+    assert refused(
+        accounts(mailboxes=[mailbox("alice"), mailbox("bob", renamedFrom="alice@example.test")])
+    ) == [
+        "server.accounts.mailboxes.1.renamedFrom: 'alice@example.test' is still declared; "
+        "remove that entry, or this line"
+    ]
+
+
+def test_two_renames_from_one_address_are_refused() -> None:
+    old = {"renamedFrom": "al@example.test"}
+    assert refused(accounts(mailboxes=[mailbox("alice", **old), mailbox("bob", **old)])) == [
+        "server.accounts.mailboxes.1.renamedFrom: 'al@example.test' is renamed to "
+        "'alice@example.test' already; "
+        "keep one of the two lines"
+    ]
+
+
+def test_a_malformed_entry_hides_no_other_mistake_and_nobody_is_blamed_for_it() -> None:
+    given = accounts(
+        mailboxes=[mailbox("alice", enabled="yes"), {"address": "eve@other.test"}],
+        aliases=[alias("sales", "alice"), alias("club", "nobody")],
+    )
+    assert refused(given) == [
+        "server.accounts.mailboxes.0.enabled: must be true or false; given 'yes'",
+        "server.accounts.mailboxes.1.address: 'eve@other.test' is in no declared domain; add "
+        "'other.test' to 'domains'",
+        "server.accounts.aliases.1.targets.0: 'nobody@example.test' is neither a mailbox nor an "
+        "alias; declare it, or "
+        "correct its spelling",
+    ]
+
+
+def test_too_much_memory_for_a_hash_is_refused() -> None:
+    assert refused(accounts(hashing={"memoryKib": 131072})) == [
+        "server.accounts.hashing.memoryKib: must be less than or equal to 65536; given 131072"
+    ]
+
+
+def test_ten_thousand_mailboxes_are_checked_in_a_moment() -> None:
+    mailboxes = [mailbox(f"user{number}") for number in range(10_000)]
+    aliases = [alias(f"alias{number}", f"user{number}") for number in range(10_000)]
+    assert len(directory(mailboxes=mailboxes, aliases=aliases).mailboxes) == 10_000
+
+
+def test_accounts_in_a_file_of_their_own_are_the_same_accounts(tmp_path: Path) -> None:
+    path = tmp_path / "accounts.yaml"
+    path.write_text("domains: [{name: example.test}]\nmailboxes: [{address: alice@example.test}]\n")
+    found = accepted(form(accounts=str(path))).accounts
+    assert found is not None
+    assert [one.address for one in found.mailboxes] == ["alice@example.test"]
+
+
+def test_a_mistake_in_the_accounts_file_names_that_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("accounts.yaml").write_text(
+        "domains: [{name: example.test}]\nmailboxes: [{address: eve@other.test}]\n"
+    )
+    assert refused(form(accounts="accounts.yaml", adresses=[])) == [
+        "accounts.yaml: mailboxes.0.address: 'eve@other.test' is in no declared domain; add "
+        "'other.test' to 'domains'",
+        "server.adresses: is no setting; did you mean 'addresses'?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (
+            None,
+            "cannot be read (no such file or directory); correct the path",
+        ),
+        ("domains: [", "is no YAML: while parsing a flow node"),
+        ("domains: []\ndomains: []\n", "is no YAML: the key 'domains' stands twice"),
+        ("? [a]\n: b\n", "is no YAML: "),
+    ],
+)
+def test_an_accounts_file_that_cannot_be_read_is_refused(tmp_path: Path, text: str | None, line: str) -> None:
+    path = tmp_path / "accounts.yaml"
+    if text is not None:
+        path.write_text(text)
+    (found,) = refused(form(accounts=str(path)))
+    assert found.startswith(f"server.accounts: {str(path)!r} {line}")
+
+
+def test_an_accounts_file_that_is_no_group_of_settings_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "accounts.yaml"
+    path.write_text("- alice@example.test\n")
+    (line,) = refused(form(accounts=str(path)))
+    assert line.startswith(f"{path}: the file: must be 'external' or a group of settings")
+
+
+def test_external_accounts_are_nobody_here() -> None:
+    assert accepted(form(accounts="external")).accounts is None
+
+
+def test_a_password_for_external_accounts_is_refused() -> None:
+    assert refused(form(accounts="external"), passwords={"alice@example.test": "x"}) == [
+        "mailinfra:passwords: 'alice@example.test' is of no use with external accounts; remove it"
+    ]
+
+
+def test_a_password_for_an_undeclared_address_is_refused() -> None:
+    assert refused(form(), passwords={"eve@example.test": "hunter2"}) == [
+        "mailinfra:passwords: 'eve@example.test' is no declared mailbox; add it, or remove the password"
+    ]
+
+
+def test_an_owned_password_is_declared() -> None:
+    given = accounts(mailboxes=[mailbox("alice", password="owned")])
+    assert refused(given) == [
+        "mailinfra:passwords: 'alice@example.test' is missing, and its mailbox says 'password: owned'; "
+        "`pulumi config set --secret --path 'mailinfra:passwords[\"alice@example.test\"]'`"
+    ]
+    assert accepted(given, passwords={"alice@example.test": "hunter2"})
+
+
+@pytest.mark.parametrize(
+    ("password", "reason"),
+    [
+        ("", "is empty"),
+        ("{PLAIN}hunter2", "has the scheme PLAIN"),
+        ("{MD5}hunter2", "has the scheme MD5"),
+        ("{SHA1}hunter2", "has the scheme SHA1"),
+        ("{SHA512-CRYPT}{SHA512-CRYPT}$6$hunter2", "has more than one scheme prefix"),
+        ("{SHA512-CRYPT}hunter2", "is not a well-formed SHA512-CRYPT hash"),
+        ("$6$hunter2", "is not a well-formed SHA512-CRYPT hash"),
+        ("$1$salt$hunter2", "is a hash that is too weak"),
+        (
+            "{ARGON2ID}$argon2id$v=19$m=262144,t=3,p=1$hunter2hunter2$hunter2hunter2hunter2hunter2",
+            "needs more than 65536 KiB",
+        ),
+        ("hunter2\n", "holds a control character"),
+    ],
+)
+def test_a_password_that_would_never_work_is_refused_and_not_quoted(password: str, reason: str) -> None:
+    (line,) = refused(form(), passwords={"alice@example.test": password})
+    assert line.startswith(f"mailinfra:passwords: the password of 'alice@example.test' {reason}")
+    assert "hunter2" not in line
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "correct horse battery staple",
+        "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNo",
+        f"{{BLF-CRYPT}}$2y$10${'a' * 53}",
+        f"{{SHA512-CRYPT}}$6$salt${'a' * 86}",
+        f"$6$rounds=5000$salt${'a' * 86}",
+    ],
+)
+def test_passwords_and_sound_hashes_are_taken(password: str) -> None:
+    assert accepted(form(), passwords={"alice@example.test": password})
+
+
+def test_passwords_that_are_no_object_are_refused() -> None:
+    assert refused(form(), passwords="hunter2") == [
+        "mailinfra:passwords: must be an object of addresses, each with its password"
+    ]
