@@ -36,6 +36,12 @@ class Property:
     default: Any = None
     """What `check` puts in where nothing is given."""
 
+    itemwise: bool = False
+    """Differences between two lists are told item by item, not as one of the whole."""
+
+    choices: tuple[str, ...] = ()
+    """What the text, or each text of the list, may be."""
+
     pattern: str = ""
     """Regular expression that the text must match as a whole."""
 
@@ -91,7 +97,14 @@ def mistakes(given: Properties, declaration: Declaration, place: str) -> Iterato
         if declared.conflicts and given.get(declared.conflicts) is not None:
             yield f"\"{name}\": conflicts with {declared.conflicts}. Examine values at '{place}.{name}'."
         items = value if isinstance(value, list) else [value]
-        for item in items:
+        for index, item in enumerate(items):
+            if declared.choices and item not in (*declared.choices, UNKNOWN):
+                known = " ".join(f'"{choice}"' for choice in sorted(declared.choices))
+                at = f"{name}[{index}]" if isinstance(value, list) else name
+                yield (
+                    f"Invalid Attribute Value Match. Attribute {at} value must be one of: [{known}], "
+                    f"got: \"{item}\". Examine values at '{place}.{at}'."
+                )
             if declared.fields and isinstance(item, dict):
                 yield from mistakes(item, declared.fields, f"{place}.{name}")
 
@@ -145,8 +158,7 @@ def _list_details(path: str, old: list[Any], new: list[Any], declared: Property)
     if declared.unordered:
         gone = [item for item in old if item not in new]
         come = [item for item in new if item not in old]
-        whole = not all(inner.required for inner in declared.fields.values())
-        if gone and come and whole:
+        if gone and come and declared.fields and not declared.itemwise:
             yield path, "UPDATE"
             return
         if not (gone and come):

@@ -107,6 +107,10 @@ class Plugin(sdk.Provider):
         """Change a resource in place."""
         resource, inputs = self._resource(request.type), plain(request.news)
         old = _existing(request.resource_id, request.olds)
+        if resource.diff(old.state, inputs).replaces:
+            raise Refused(
+                f"internal: expected diff to not require deletion or replacement during Update of {request.urn}"
+            )
         if request.preview:
             return sdk.UpdateResponse(_bag({**old.state, **resource.given(inputs)}, resource, request.news))
         changed = await asyncio.to_thread(resource.update, old, inputs)
@@ -118,6 +122,8 @@ class Plugin(sdk.Provider):
         await asyncio.to_thread(resource.delete, _existing(request.resource_id, request.properties))
 
     def _resource(self, token: str) -> Resource:
+        # The SDK takes it from the URN, where the types of the parents stand before it.
+        token = token.rpartition("$")[2]
         if token not in self._resources:
             known = ", ".join(sorted(self._resources))
             raise Refused(f"{token} is not a resource that this local provider has; it has {known}")
@@ -135,7 +141,8 @@ def _bag(values: Properties, resource: Resource, given: Bag, keep: Bag | None = 
     What is still as in `keep` is passed on untouched, with its secrets where they were.
     """
     secret = {name for name, declared in resource.properties.items() if declared.secret}
-    bag = wrap(values, secret | resource.secret_outputs | secret_names(given))
+    told = {name for name in resource.secret_outputs if values.get(name) != UNKNOWN}
+    bag = wrap(values, secret | told | secret_names(given))
     before = plain(keep or {})
     untouched = {name: value for name, value in (keep or {}).items() if values.get(name) == before[name]}
     return {**bag, **{n: v.with_secret(v.is_secret or n in secret) for n, v in untouched.items() if n in bag}}

@@ -137,12 +137,15 @@ class Resource(ABC):
         """Return the inputs that would lead to `state`: the old ones where they still hold."""
         if not inputs:
             return {name: state[name] for name in self.properties if not empty(state.get(name))}
-        return {
-            name: value
-            if name == DEFAULTS or same(state.get(name), value, self.properties.get(name, Property()))
-            else state.get(name)
+        changed = {
+            name
             for name, value in inputs.items()
+            if name != DEFAULTS and not same(state.get(name), value, self.properties.get(name, Property()))
         }
+        found = {name: state.get(name) if name in changed else value for name, value in inputs.items()}
+        if DEFAULTS in inputs:
+            found[DEFAULTS] = [name for name in default_names(inputs) if name not in changed]
+        return found
 
     @abstractmethod
     def create(self, inputs: Properties) -> tuple[str, Properties]:

@@ -1,6 +1,7 @@
 """What can be declared of a container: the program's share of the real provider's properties."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from bootstrap.providers.declaration import Property
 from bootstrap.providers.docker.daemon import LABELS
@@ -14,8 +15,8 @@ _REQUIRED = Property(required=True)
 _SET = Property(replaces=True, unordered=True)
 
 
-def _list(**fields: Property) -> Property:
-    return Property(replaces=True, unordered=True, fields=fields)
+def _list(*, itemwise: bool = False, **fields: Property) -> Property:
+    return Property(replaces=True, unordered=True, itemwise=itemwise, fields=fields)
 
 
 PROPERTIES: Mapping[str, Property] = {
@@ -28,7 +29,7 @@ PROPERTIES: Mapping[str, Property] = {
     "workingDir": _REPLACES,
     "hostname": _COMPUTED,
     "domainname": _REPLACES,
-    "labels": Property(replaces=True, computed=True, unordered=True, fields=LABELS.fields),
+    "labels": replace(LABELS, computed=True),
     "networkMode": Property(replaces=True, default="bridge"),
     "networksAdvanced": _list(
         name=_REQUIRED,
@@ -39,12 +40,13 @@ PROPERTIES: Mapping[str, Property] = {
         linkLocalIps=_SET,
     ),
     "ports": _list(
+        itemwise=True,
         internal=_REQUIRED,
         external=Property(computed=True),
         ip=Property(default="0.0.0.0"),  # noqa: S104 (the real provider's default)
         protocol=Property(default="tcp"),
     ),
-    "hosts": _list(host=_REQUIRED, ip=_REQUIRED),
+    "hosts": _list(itemwise=True, host=_REQUIRED, ip=_REQUIRED),
     "dns": _REPLACES,
     "volumes": _list(containerPath=_IN_PLACE, volumeName=_IN_PLACE, hostPath=_IN_PLACE, readOnly=_IN_PLACE),
     "mounts": _list(
@@ -92,7 +94,7 @@ PROPERTIES: Mapping[str, Property] = {
     "cpuShares": _IN_PLACE,
     "cpus": _REPLACES,
     "shmSize": _COMPUTED,
-    "ulimits": _list(name=_REQUIRED, soft=_REQUIRED, hard=_REQUIRED),
+    "ulimits": _list(itemwise=True, name=_REQUIRED, soft=_REQUIRED, hard=_REQUIRED),
     "sysctls": _REPLACES,
     "stopSignal": _COMPUTED,
     "stopTimeout": _COMPUTED,

@@ -44,7 +44,7 @@ def state_of(container: dict[str, Any], known: Properties, *, refreshed: bool = 
     if not known:
         state["labels"] = list(named_labels(config["Labels"]))
     if refreshed:
-        adds, drops = host.get("CapAdd") or [], host.get("CapDrop") or []
+        adds, drops = _capabilities(host.get("CapAdd")), _capabilities(host.get("CapDrop"))
         state["capabilities"] = {"adds": adds, "drops": drops} if adds or drops else None
     return state
 
@@ -68,6 +68,11 @@ def _host(host: dict[str, Any], known: Properties) -> Properties:
         "securityOpts": host["SecurityOpt"] or [],
         "shmSize": host["ShmSize"] // MEBIBYTE,
     }
+
+
+def _capabilities(names: list[str] | None) -> list[str]:
+    """Return capabilities in the long form that the real provider reads them back in."""
+    return [name if name == "ALL" else f"CAP_{name.removeprefix('CAP_')}" for name in names or []]
 
 
 def _networks(networks: dict[str, Any]) -> list[Properties]:

@@ -15,6 +15,7 @@ __all__ = ["LABELS", "Daemon", "labels_of", "named_labels", "saying"]
 LABELS = Property(
     replaces=True,
     unordered=True,
+    itemwise=True,
     fields={"label": Property(required=True), "value": Property(required=True)},
 )
 """A list of names and values, as network, volume and container have it."""

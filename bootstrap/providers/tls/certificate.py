@@ -1,7 +1,6 @@
 """SelfSignedCert and LocallySignedCert: certificates signed here, and when they ask to be renewed."""
 
 from abc import abstractmethod
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -9,7 +8,7 @@ from bootstrap.providers.declaration import Property
 from bootstrap.providers.resource import Difference, Existing, Refused, Remembered
 from bootstrap.providers.tls.kept import NAMES, SUBJECT, algorithm, load_key, subject, subject_names
 from bootstrap.providers.tls.usage import EXTENDED, USAGES, add_usages
-from bootstrap.providers.values import UNKNOWN, Properties
+from bootstrap.providers.values import Properties
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -18,7 +17,7 @@ __all__ = ["LocallySignedCert", "SelfSignedCert"]
 
 _REPLACES = Property(replaces=True)
 _COMMON = {
-    "allowedUses": Property(required=True, replaces=True),
+    "allowedUses": Property(required=True, replaces=True, choices=(*USAGES, *EXTENDED)),
     "validityPeriodHours": Property(required=True, replaces=True),
     "earlyRenewalHours": Property(),
     "isCaCertificate": _REPLACES,
@@ -31,18 +30,6 @@ _OUTPUTS = ("certPem", "validityStartTime", "validityEndTime")
 
 class _Certificate(Remembered):
     """What both kinds of certificate share."""
-
-    def mistakes(self, inputs: Properties, name: str) -> Iterator[str]:
-        """Yield also each use that does not exist."""
-        yield from super().mistakes(inputs, name)
-        known = " ".join(f'"{use}"' for use in sorted([*USAGES, *EXTENDED]))
-        uses = inputs.get("allowedUses")
-        for index, use in enumerate(uses if isinstance(uses, list) else []):
-            if use not in USAGES and use not in EXTENDED and use != UNKNOWN:
-                yield (
-                    f"Invalid Attribute Value Match. Attribute allowed_uses[{index}] value must be one of: "
-                    f"[{known}], got: \"{use}\". Examine values at '{name}.allowedUses[{index}]'."
-                )
 
     def preview(self, inputs: Properties) -> Properties:
         """Return what is known before: a new certificate is not up for renewal."""

@@ -20,11 +20,11 @@ class PrivateKey(Remembered):
 
     token = "tls:index/privateKey:PrivateKey"  # noqa: S105 (the type's name)
     properties: ClassVar = {
-        "algorithm": Property(required=True, replaces=True, pattern="RSA|ECDSA|ED25519"),
-        "ecdsaCurve": Property(replaces=True, pattern="P224|P256|P384|P521"),
+        "algorithm": Property(required=True, replaces=True, choices=("RSA", "ECDSA", "ED25519")),
+        "ecdsaCurve": Property(replaces=True, choices=("P224", "P256", "P384", "P521")),
         "rsaBits": Property(replaces=True),
     }
-    defaults: ClassVar = {"rsaBits": 2048}
+    defaults: ClassVar = {"rsaBits": 2048, "ecdsaCurve": "P224"}
     outputs = (
         "privateKeyOpenssh",
         "privateKeyPem",
@@ -56,9 +56,7 @@ class PrivateKey(Remembered):
         ed25519 = inputs["algorithm"] == "ED25519"
         # The format that openssl names after the algorithm does not exist for Ed25519.
         traditional = PrivateFormat.PKCS8 if ed25519 else PrivateFormat.TraditionalOpenSSL
-        small = inputs.get("ecdsaCurve") == "P224" or (
-            inputs["algorithm"] == "ECDSA" and "ecdsaCurve" not in inputs
-        )
+        small = inputs["algorithm"] == "ECDSA" and self.given(inputs)["ecdsaCurve"] == "P224"
         state = {
             **self.given(inputs),
             "privateKeyPem": key.private_bytes(Encoding.PEM, traditional, NoEncryption()).decode(),
@@ -107,4 +105,4 @@ def _generate(wanted: Properties) -> "PrivateKeyTypes":
     if wanted["algorithm"] == "ED25519":
         return ed25519.Ed25519PrivateKey.generate()
     curves = {"P224": ec.SECP224R1(), "P256": ec.SECP256R1(), "P384": ec.SECP384R1(), "P521": ec.SECP521R1()}
-    return ec.generate_private_key(curves[wanted.get("ecdsaCurve") or "P224"])
+    return ec.generate_private_key(curves[wanted["ecdsaCurve"]])
