@@ -1,0 +1,147 @@
+"""The CA of the stack, and who gets which certificate."""
+
+import asyncio
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailinfra.certificates import CertificateFiles, Certificates, CertificatesArgs
+from tests.graph.conftest import Engine, declare, is_secret, plain
+
+KEY = "tls:index/privateKey:PrivateKey"
+REQUEST = "tls:index/certRequest:CertRequest"
+AUTHORITY = "tls:index/selfSignedCert:SelfSignedCert"
+SIGNED = "tls:index/locallySignedCert:LocallySignedCert"
+HOURS_825_DAYS = 825 * 24
+
+
+def declared(engine: Engine, **changes: Any) -> dict[str, Any]:
+    """Declare the certificates; return the outputs as they came."""
+    values: dict[str, Any] = {"hostname": "mail.example.test", "inner_names": ["mysql"], **changes}
+    found: dict[str, Any] = {}
+
+    def program() -> None:
+        made = Certificates("tls", CertificatesArgs(**values))
+        for name in ("ca", "trust", "certificate", "key", "inner_certificate", "inner_key"):
+            getattr(made, name).apply(partial(found.__setitem__, name))
+
+    declare(program)
+    return found
+
+
+def test_every_key_is_an_elliptic_curve_key(engine: Engine) -> None:
+    declared(engine)
+    keys = [plain(request.object) for request in engine.created(KEY)]
+    assert len(keys) == 3
+    assert all(key == {"algorithm": "ECDSA", "ecdsaCurve": "P256"} for key in keys)
+
+
+def test_keys_are_secret_wherever_they_go(engine: Engine) -> None:
+    declared(engine)
+    for token, field in (
+        (AUTHORITY, "privateKeyPem"),
+        (REQUEST, "privateKeyPem"),
+        (SIGNED, "caPrivateKeyPem"),
+    ):
+        for request in engine.created(token):
+            assert is_secret(request.object.fields[field]), (
+                f"{request.name} shows a private key in the preview"
+            )
+
+
+def test_the_own_ca_is_a_ca_that_strict_clients_accept(engine: Engine) -> None:
+    declared(engine)
+    (request,) = engine.created(AUTHORITY)
+    ca = plain(request.object)
+    assert ca["isCaCertificate"] is True
+    assert ca["setSubjectKeyId"] is True
+    assert ca["allowedUses"] == ["cert_signing", "crl_signing"]
+
+
+def test_the_own_ca_outlives_what_it_signs_by_years(engine: Engine) -> None:
+    declared(engine)
+    ca = plain(engine.created(AUTHORITY)[0].object)
+    leaf = plain(engine.created(SIGNED)[0].object)
+    assert ca["validityPeriodHours"] - ca["earlyRenewalHours"] > 5 * leaf["validityPeriodHours"], (
+        "a renewed CA must be trusted anew by every client"
+    )
+    assert ca["earlyRenewalHours"] >= leaf["validityPeriodHours"], "a leaf would outlive its CA"
+
+
+def test_no_server_certificate_is_longer_than_clients_accept(engine: Engine) -> None:
+    declared(engine)
+    for request in engine.created(SIGNED):
+        leaf = plain(request.object)
+        assert leaf["validityPeriodHours"] <= HOURS_825_DAYS
+        assert leaf["earlyRenewalHours"] >= 30 * 24, "a month to notice"
+        assert leaf["allowedUses"] == ["digital_signature", "server_auth"]
+
+
+def test_the_public_certificate_names_the_host_alone(engine: Engine) -> None:
+    declared(engine)
+    request = plain(engine.one(REQUEST, "tls-public-request").object)
+    assert request["dnsNames"] == ["mail.example.test"]
+    assert request["subject"] == {"commonName": "mail.example.test"}
+    assert not request.get("ipAddresses")
+
+
+def test_the_inner_certificate_names_the_containers_and_loopback(engine: Engine) -> None:
+    declared(engine)
+    request = plain(engine.one(REQUEST, "tls-inner-request").object)
+    assert request["dnsNames"] == ["localhost", "mysql"]
+    assert request["ipAddresses"] == ["127.0.0.1"]
+
+
+def test_a_host_name_too_long_for_a_common_name_is_named_all_the_same(engine: Engine) -> None:
+    name = f"{'a' * 60}.example.test"
+    declared(engine, hostname=name)
+    request = plain(engine.one(REQUEST, "tls-public-request").object)
+    assert request["dnsNames"] == [name]
+    assert "subject" not in request, "a common name has at most 64 characters (RFC 5280)"
+
+
+def test_clients_trust_the_own_ca(engine: Engine) -> None:
+    found = declared(engine)
+    assert found["trust"] == found["ca"] == "certificate of tls-ca-certificate"
+    assert found["certificate"] == "certificate of tls-public-certificate"
+    assert found["key"] == "key of tls-public-key"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> CertificateFiles:
+    for name in ("cert", "key", "ca"):
+        (tmp_path / name).write_text(f"the {name}\n")
+    return CertificateFiles(certificate=str(tmp_path / "cert"), key=str(tmp_path / "key"))
+
+
+def test_files_take_the_place_of_the_public_certificate_alone(
+    engine: Engine, files: CertificateFiles
+) -> None:
+    found = declared(engine, files=files)
+    assert (found["certificate"], found["key"]) == ("the cert\n", "the key\n")
+    assert [request.name for request in engine.created(SIGNED)] == ["tls-inner-certificate"]
+    assert found["ca"] == "certificate of tls-ca-certificate", "the inner links still need a CA"
+
+
+def test_clients_trust_the_public_cas_unless_the_files_name_another(
+    engine: Engine, files: CertificateFiles
+) -> None:
+    assert declared(engine, files=files)["trust"] == ""
+
+
+def test_clients_trust_the_ca_that_the_files_name(
+    engine: Engine, files: CertificateFiles, tmp_path: Path
+) -> None:
+    named = CertificateFiles(certificate=files.certificate, key=files.key, ca=str(tmp_path / "ca"))
+    assert declared(engine, files=named)["trust"] == "the ca\n"
+
+
+def test_the_key_of_files_is_secret(engine: Engine, files: CertificateFiles) -> None:
+    made: list[Certificates] = []
+    args = CertificatesArgs(hostname="mail.example.test", inner_names=["mysql"], files=files)
+    declare(lambda: made.append(Certificates("tls", args)))
+    loop = asyncio.get_event_loop()
+    assert loop.run_until_complete(made[0].key.is_secret()), "an output would show it"
+    assert loop.run_until_complete(made[0].inner_key.is_secret()), "an output would show it"

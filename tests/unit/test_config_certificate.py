@@ -1,0 +1,167 @@
+"""A certificate from files is refused before any handshake could fail with it."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.unit.form import accepted, form, refused
+
+NOW = datetime.now(UTC)
+DAY = timedelta(days=1)
+Maker = Callable[..., dict[str, str]]
+
+
+def certificate(
+    key: ec.EllipticCurvePrivateKey, names: list[str], first: datetime, last: datetime
+) -> x509.Certificate:
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail.example.test")])
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(first)
+        .not_valid_after(last)
+    )
+    if names:
+        wanted = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
+        builder = builder.add_extension(wanted, critical=False)
+    return builder.sign(key, hashes.SHA256())
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Maker:
+    """Writes a certificate and its key into the project's folder; returns the setting that names them."""
+    monkeypatch.chdir(tmp_path)
+
+    def make(
+        *names: str, first: datetime = NOW - DAY, last: datetime = NOW + DAY, passphrase: bytes | None = None
+    ) -> dict[str, str]:
+        key = ec.generate_private_key(ec.SECP256R1())
+        encryption = (
+            serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
+        )
+        form_of_key = serialization.PrivateFormat.PKCS8
+        Path("key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, form_of_key, encryption))
+        made = certificate(key, list(names), first, last)
+        Path("cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+        return {"certificateFile": "cert.pem", "keyFile": "key.pem"}
+
+    return make
+
+
+def test_a_certificate_for_the_host_name_is_taken(files: Maker) -> None:
+    found = accepted(form(certificate=files("mail.example.test"))).certificate
+    assert found is not None
+    assert (found.certificate_file, found.key_file, found.ca_file) == ("cert.pem", "key.pem", None)
+
+
+def test_own_asks_for_a_certificate_of_our_own_ca() -> None:
+    assert accepted(form(certificate="own")).certificate is None
+
+
+@pytest.mark.parametrize("word", ["self", True, None])
+def test_another_word_than_own_is_refused(word: object) -> None:
+    (line,) = refused(form(certificate=word))
+    assert line == f"server.certificate: must be 'own' or a group of settings; given {word!r}"
+
+
+@pytest.mark.parametrize(
+    ("missing", "other"), [("keyFile", "certificateFile"), ("certificateFile", "keyFile")]
+)
+def test_a_certificate_without_key_or_a_key_without_certificate_is_refused(
+    files: Maker, missing: str, other: str
+) -> None:
+    given = files("mail.example.test")
+    del given[missing]
+    assert refused(form(certificate=given)) == [f"server.certificate.{missing}: is missing; add it"], other
+
+
+def test_certificate_and_key_that_do_not_belong_together_are_refused(files: Maker) -> None:
+    files("mail.example.test")
+    Path("key.pem").rename("old.pem")
+    given = {**files("mail.example.test"), "keyFile": "old.pem"}
+    assert refused(form(certificate=given)) == [
+        "server.certificate.keyFile: is not the key of cert.pem: every handshake would fail; "
+        "name the key that the certificate was requested with; given 'old.pem'"
+    ]
+
+
+def test_certificate_and_key_that_are_swapped_are_refused(files: Maker) -> None:
+    files("mail.example.test")
+    assert refused(form(certificate={"certificateFile": "key.pem", "keyFile": "cert.pem"})) == [
+        "server.certificate.certificateFile: holds a private key; name the certificate here and the key in "
+        "'keyFile'; given 'key.pem'",
+        "server.certificate.keyFile: holds a certificate; name the private key here and the certificate in "
+        "'certificateFile'; given 'cert.pem'",
+    ]
+
+
+def test_files_that_are_missing_are_refused(files: Maker) -> None:
+    given = {**files("mail.example.test"), "certificateFile": "none.pem", "caFile": "."}
+    assert refused(form(certificate=given)) == [
+        "server.certificate.certificateFile: cannot be read (no such file or directory); correct the path; "
+        "given 'none.pem'",
+        "server.certificate.caFile: cannot be read (is a directory); correct the path; given '.'",
+    ]
+
+
+def test_files_that_are_no_pem_are_refused(files: Maker) -> None:
+    given = files("mail.example.test")
+    Path("cert.pem").write_text("hello")
+    Path("key.pem").write_text("hello")
+    assert refused(form(certificate=given)) == [
+        "server.certificate.certificateFile: holds no PEM certificate; it starts with "
+        "'-----BEGIN CERTIFICATE-----'; given 'cert.pem'",
+        "server.certificate.keyFile: holds no PEM private key; it starts with '-----BEGIN PRIVATE KEY-----'; "
+        "given 'key.pem'",
+    ]
+
+
+def test_a_key_with_a_passphrase_is_refused(files: Maker) -> None:
+    (line,) = refused(form(certificate=files("mail.example.test", passphrase=b"hunter2")))
+    assert line.startswith(
+        "server.certificate.keyFile: is encrypted; the daemons need it without a passphrase"
+    )
+
+
+def test_an_expired_certificate_is_refused_with_its_date(files: Maker) -> None:
+    given = files("mail.example.test", first=NOW - 3 * DAY, last=NOW - DAY)
+    assert refused(form(certificate=given)) == [
+        f"server.certificate.certificateFile: expired on {NOW - DAY:%Y-%m-%d}; renew it; given 'cert.pem'"
+    ]
+
+
+def test_a_certificate_of_the_future_is_refused_with_its_date(files: Maker) -> None:
+    given = files("mail.example.test", first=NOW + 2 * DAY, last=NOW + 3 * DAY)
+    assert refused(form(certificate=given)) == [
+        f"server.certificate.certificateFile: is not valid before {NOW + 2 * DAY:%Y-%m-%d}; "
+        "use one that is valid today, or correct the clock; given 'cert.pem'"
+    ]
+
+
+@pytest.mark.parametrize("name", ["*.example.test", "MAIL.example.test"])
+def test_a_wildcard_or_another_case_covers_the_host_name(files: Maker, name: str) -> None:
+    assert accepted(form(certificate=files("other.test", name)))
+
+
+@pytest.mark.parametrize("name", ["example.test", "*.test", "*.mail.example.test", "imap.example.test"])
+def test_a_certificate_that_does_not_name_the_host_is_refused(files: Maker, name: str) -> None:
+    assert refused(form(certificate=files(name))) == [
+        f"server.hostname: 'mail.example.test' is not named by cert.pem, which names {name}; "
+        "get one for this name, or use one of those"
+    ]
+
+
+def test_a_common_name_alone_names_no_host(files: Maker) -> None:
+    assert refused(form(certificate=files())) == [
+        "server.hostname: 'mail.example.test' is not named by cert.pem, which names no host at all; "
+        "get one for this name, or use one of those"
+    ]
