@@ -50,7 +50,7 @@ def preview(machine: Machine, arguments: argparse.Namespace) -> int:
 
 def destroy(machine: Machine, arguments: argparse.Namespace) -> int:
     """Remove the stack and keep its data; with --purge remove that too, after a question."""
-    it = ready(machine, arguments.stack)
+    it = ready(machine, arguments.stack, create=False)
     machine.report.say()
     if arguments.purge:
         return volumes.purge(it.pulumi, it.stack, sys.stdin.readline)

@@ -16,6 +16,14 @@ from bootstrap.problem import Problem
 
 ASK_SECONDS = 60
 
+REMEDIES = {
+    "incorrect passphrase": "The stack file's encryptionsalt belongs to another passphrase: set"
+    " PULUMI_CONFIG_PASSPHRASE_FILE to its file, or remove that line if the stack has no secrets yet",
+    "no stack named": "make up brings it into being; pulumi stack ls shows those that exist",
+    "locked by": "Wait for the other update; if none runs, pulumi cancel removes the lock",
+}
+"""What Pulumi says -> what a person does about it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pulumi:
@@ -72,6 +80,14 @@ class Pulumi:
 
     def _words(self, arguments: tuple[str, ...]) -> list[str | Path]:
         return [self.engine.program, *arguments]
+
+
+def remedy(detail: str) -> str:
+    """Return what to do about a message of Pulumi's that make can explain."""
+    for sign, advice in REMEDIES.items():
+        if sign in detail:
+            return advice
+    return 'Try that command by hand, after eval "$(make env)"'
 
 
 def stack_file(machine: Machine, stack: str) -> Path:

@@ -33,7 +33,7 @@ class Ready:
     """The stack that this command is about; it is the selected one."""
 
 
-def ready(machine: Machine, stack: str) -> Ready:
+def ready(machine: Machine, stack: str, *, create: bool = True) -> Ready:
     """Bring every need and select the stack: the named, else the selected one, else what can run here."""
     with alone(machine):
         environment, pulumi = prepare(machine, bring_state)
@@ -41,7 +41,7 @@ def ready(machine: Machine, stack: str) -> Ready:
         chosen = stack or pulumi.selected() or choose_stack(machine)
         file = stack_file(machine, chosen)
         bring_images(machine, file)
-        pulumi.select(chosen)
+        pulumi.select(chosen, create=create)
         machine.report.found("Stack", chosen)
     return Ready(pulumi=pulumi, environment=environment, stack=chosen)
 
