@@ -44,9 +44,8 @@ class Pulumi:
         said = self._ask(*arguments)
         if not said.good:
             detail = said.error or said.text
-            raise Problem(
-                f"pulumi {' '.join(arguments)} failed: {detail}", "Read the message of Pulumi above"
-            )
+            command = f"pulumi {' '.join(arguments)}"
+            raise Problem(f"{command}: {detail.removeprefix('error: ')}", remedy(detail))
         return said.text
 
     def selected(self) -> str:
@@ -55,9 +54,9 @@ class Pulumi:
         stacks: list[dict[str, Any]] = json.loads(said.text) if said.good and said.text else []
         return next((str(stack["name"]).rpartition("/")[2] for stack in stacks if stack.get("current")), "")
 
-    def select(self, stack: str) -> None:
-        """Make `stack` the selected one; it begins to exist if it does not."""
-        self.tell("stack", "select", "--create", stack)
+    def select(self, stack: str, *, create: bool) -> None:
+        """Make `stack` the selected one; it begins to exist only where `create` says so."""
+        self.tell("stack", "select", stack, *(["--create"] if create else []))
 
     def outputs(self, stack: str) -> Mapping[str, Any]:
         """Return the stack's outputs, secrets in clear text."""
