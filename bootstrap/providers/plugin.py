@@ -109,7 +109,8 @@ class Plugin(sdk.Provider):
         old = _existing(request.resource_id, request.olds)
         if resource.diff(old.state, inputs).replaces:
             raise Refused(
-                f"internal: expected diff to not require deletion or replacement during Update of {request.urn}"
+                "internal: expected diff to not require deletion or replacement "
+                f"during Update of {request.urn}"
             )
         if request.preview:
             return sdk.UpdateResponse(_bag({**old.state, **resource.given(inputs)}, resource, request.news))
@@ -141,8 +142,8 @@ def _bag(values: Properties, resource: Resource, given: Bag, keep: Bag | None = 
     What is still as in `keep` is passed on untouched, with its secrets where they were.
     """
     secret = {name for name, declared in resource.properties.items() if declared.secret}
-    told = {name for name in resource.secret_outputs if values.get(name) != UNKNOWN}
-    bag = wrap(values, secret | told | secret_names(given))
+    told = {name for name in secret | resource.secret_outputs if values.get(name) not in (None, UNKNOWN)}
+    bag = wrap(values, told | secret_names(given))
     before = plain(keep or {})
     untouched = {name: value for name, value in (keep or {}).items() if values.get(name) == before[name]}
     return {**bag, **{n: v.with_secret(v.is_secret or n in secret) for n, v in untouched.items() if n in bag}}

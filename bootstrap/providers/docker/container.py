@@ -17,6 +17,9 @@ from bootstrap.providers.values import Properties
 __all__ = ["Container"]
 
 POLL_SECONDS = 0.25
+SETTLE_SECONDS = 0.25
+"""How long a container that ends at once has to do so before its state is read."""
+
 _TAINTED = "tainted"
 
 
@@ -59,6 +62,7 @@ class Container(Resource):
             if inputs["start"]:
                 with saying("Unable to start container"):
                     self._daemon.api.start(identity)
+                time.sleep(SETTLE_SECONDS)
             if inputs.get("wait"):
                 self._wait(identity, inputs["waitTimeout"])
         except Refused as refusal:
