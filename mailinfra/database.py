@@ -4,7 +4,7 @@ Owns who may do what. Does not own the server (mysql_server.py) nor the rows of 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pulumi_mysql as mysql
 from pulumi import ComponentResource, Output, ResourceOptions
@@ -94,5 +94,7 @@ class Database(ComponentResource):
         self.host = reached.host
         self.port = Output.from_input(reached.port)
         self.ca = reached.ca
-        self.connection = reached.connection
+        # Whoever connects finds the tables.
+        ready = Output.all(reached.connection.host, schema.revision).apply(lambda known: str(known[0]))
+        self.connection = replace(reached.connection, host=ready)
         self.register_outputs({"host": self.host, "port": self.port})

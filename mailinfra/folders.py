@@ -73,6 +73,8 @@ class Volumes:
             f"{name}-filler",
             image=self.image,
             command=["true"],
+            # Written out, or what the image says comes back as a change.
+            user="0:0",
             start=False,
             must_run=False,
             network_mode="none",

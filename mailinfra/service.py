@@ -95,7 +95,7 @@ class ServiceArgs:
     """Memory limit in MiB; swap is none."""
 
     user: str | None = None
-    """`uid:gid`; None where the daemon drops root itself."""
+    """`uid:gid`; None for the image's own."""
 
     capabilities: Sequence[str] = ()
     """What is added after all are dropped; without the `CAP_` prefix a refresh replaces the container."""
@@ -205,7 +205,7 @@ def hardened(
         mounts=mounts,
         tmpfs=dict(args.tmpfs),
         read_only=True,
-        capabilities=docker.ContainerCapabilitiesArgs(adds=sorted(args.capabilities) or None, drops=["ALL"]),
+        capabilities=docker.ContainerCapabilitiesArgs(adds=sorted(args.capabilities), drops=["ALL"]),
         security_opts=["no-new-privileges:true"],
         memory=args.memory_mib,
         memory_swap=args.memory_mib,

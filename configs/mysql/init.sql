@@ -5,6 +5,7 @@ ALTER USER 'deploy'@'{{ gateway }}' IDENTIFIED BY '{{ deploy_password }}' REQUIR
 GRANT ALL ON mail.* TO 'deploy'@'{{ gateway }}' WITH GRANT OPTION;
 GRANT ALL ON roundcube.* TO 'deploy'@'{{ gateway }}' WITH GRANT OPTION;
 GRANT CREATE USER ON *.* TO 'deploy'@'{{ gateway }}';
-GRANT SELECT (User, Host) ON mysql.user TO 'deploy'@'{{ gateway }}';
+-- A refresh asks whether users and grants are still there; SHOW GRANTS for others wants this much.
+GRANT SELECT ON mysql.* TO 'deploy'@'{{ gateway }}';
 CREATE USER IF NOT EXISTS 'health'@'127.0.0.1';
 ALTER USER 'health'@'127.0.0.1' IDENTIFIED BY '{{ health_password }}' REQUIRE SSL;

@@ -36,7 +36,7 @@ def service(engine: Engine) -> Engine:
 
 def test_every_container_drops_all_capabilities_and_may_not_gain_privileges(service: Engine) -> None:
     container = plain(service.one(CONTAINER, "mail-imap-container").object)
-    assert container["capabilities"] == {"drops": ["ALL"]}
+    assert container["capabilities"] == {"adds": [], "drops": ["ALL"]}
     assert container["securityOpts"] == ["no-new-privileges:true"]
     assert container["readOnly"] is True
 
