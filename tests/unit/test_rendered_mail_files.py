@@ -1,0 +1,194 @@
+"""The files that Dovecot and Postfix read: as expected, and free of what their parsers accept in silence."""
+
+import re
+from collections import Counter
+from dataclasses import fields, make_dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jinja2 import Environment, FileSystemLoader, UndefinedError, meta
+
+from mailinfra import dovecot
+from mailinfra.postfix_files import MAPS, TEMPLATES
+from mailinfra.rendering import CONFIGS, render
+from tests.unit.samples import dovecot_files, map_files, postfix_files
+
+GOLDEN = Path(__file__).parent / "golden"
+RENDERED: dict[str, Any] = {
+    **{f"dovecot/{path}": dovecot_files() for path in dovecot.TEMPLATES},
+    **{f"postfix/{path}": postfix_files() for path in TEMPLATES},
+    **{f"postfix/{path}": map_files() for path in MAPS},
+}
+SMARTHOST = {"smarthost_host": "smart.test", "smarthost_port": 465, "smarthost_login": True}
+INCLUDED = {"postfix/submission.cf", "postfix/mysql/connection.cf"}
+DOVECOT = sorted(path for path in RENDERED if path.startswith("dovecot/"))
+
+
+def names_in(path: str) -> set[str]:
+    """Return what a template, and those that it includes, ask for."""
+    environment = Environment(loader=FileSystemLoader(CONFIGS), autoescape=False)
+    assert environment.loader is not None
+    tree = environment.parse(environment.loader.get_source(environment, path)[0])
+    inner = [names_in(included) for included in meta.find_referenced_templates(tree) if included]
+    return meta.find_undeclared_variables(tree).union(*inner)
+
+
+def settings(text: str) -> dict[str, str]:
+    """Return the parameters of a main.cf, each as one line; fail where one is given twice."""
+    logical = re.sub(r"\n[ \t]+", " ", "".join(line for line in text.splitlines(True) if line[0] != "#"))
+    pairs = [line.partition("=") for line in logical.splitlines() if line.strip()]
+    twice = [name for name, count in Counter(name.strip() for name, _, _ in pairs).items() if count > 1]
+    assert not twice, f"given twice in main.cf, where the last one wins without a word: {twice}"
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def main_cf(**changes: Any) -> dict[str, str]:
+    return settings(render("postfix/main.cf", postfix_files(**changes)))
+
+
+@pytest.mark.parametrize("path", sorted(RENDERED))
+def test_each_file_is_what_was_reviewed(path: str) -> None:
+    assert render(path, RENDERED[path]) == (GOLDEN / path).read_text(), (
+        "the daemon would read something new: review it, then copy it to tests/unit/golden"
+    )
+
+
+def test_no_file_under_configs_is_forgotten() -> None:
+    ours = {
+        str(path.relative_to(CONFIGS))
+        for folder in ("dovecot", "postfix")
+        for path in (CONFIGS / folder).rglob("*")
+        if path.is_file()
+    }
+    assert ours == set(RENDERED) | INCLUDED
+
+
+@pytest.mark.parametrize(
+    ("path", "missing"), [(path, name) for path in sorted(RENDERED) for name in sorted(names_in(path))]
+)
+def test_a_missing_value_is_an_error_and_never_an_empty_setting(path: str, missing: str) -> None:
+    values = postfix_files(**SMARTHOST) if missing.startswith("smarthost") else RENDERED[path]
+    rest = {field.name: getattr(values, field.name) for field in fields(values) if field.name != missing}
+    assert len(rest) == len(fields(values)) - 1, f"{path} asks for {missing}, which nothing gives"
+    with pytest.raises(UndefinedError, match=missing):
+        render(path, make_dataclass("Incomplete", rest)(**rest))
+
+
+@pytest.mark.parametrize(
+    "values", [dovecot_files(), postfix_files(), map_files()], ids=lambda v: type(v).__name__
+)
+def test_every_value_is_asked_for(values: Any) -> None:
+    asked = set().union(*(names_in(path) for path, given in RENDERED.items() if type(given) is type(values)))
+    assert {field.name for field in fields(values)} == asked
+
+
+@pytest.mark.parametrize("path", DOVECOT)
+def test_no_variable_of_old_dovecot_is_left(path: str) -> None:
+    text = re.sub(r"%\{[^}]*\}", "", render(path, RENDERED[path]))
+    assert not re.search(r"%[A-Za-z]", text), (
+        "Dovecot 2.4 takes it for the name of a folder that all users share"
+    )
+
+
+def test_dovecots_first_setting_is_the_release_it_is_written_for() -> None:
+    lines = render("dovecot/dovecot.conf", dovecot_files()).splitlines()
+    first = next(line for line in lines if line and not line.startswith("#"))
+    assert first == "dovecot_config_version = 2.4.1"
+
+
+def test_certificate_and_key_are_not_swapped() -> None:
+    text = render("dovecot/conf.d/ssl.conf", dovecot_files())
+    assert "ssl_server_cert_file = /etc/dovecot/tls/certificate.pem" in text
+    assert "ssl_server_key_file = /run/secrets/tls.key" in text
+    key, certificate = main_cf()["smtpd_tls_chain_files"].split(", ")
+    assert (key, certificate) == ("/run/secrets/tls.key", "/etc/postfix/tls/certificate.pem")
+
+
+def test_dovecot_believes_nobody_but_the_webmail() -> None:
+    (line,) = re.findall(
+        "^login_trusted_networks.*", render("dovecot/conf.d/protocols.conf", dovecot_files()), re.M
+    )
+    assert line == "login_trusted_networks = 192.0.2.5 2001:db8::5"
+
+
+def test_passwords_never_travel_in_clear_and_are_never_logged() -> None:
+    text = "".join(render(path, dovecot_files()) for path in DOVECOT)
+    assert "auth_allow_cleartext = no" in text
+    assert "ssl = required" in text
+    assert "auth_verbose_passwords = no" in text
+    assert "auth_debug_passwords" not in text
+
+
+def test_argon2_workers_together_stay_below_the_memory_limit() -> None:
+    assert dovecot.AUTH_WORKERS * 64 <= dovecot.MEMORY_MIB / 2
+
+
+def test_a_turned_off_pop3_is_not_served_at_all() -> None:
+    assert "pop3" not in render("dovecot/conf.d/protocols.conf", dovecot_files(pop3=False))
+
+
+def test_only_loopback_is_trusted() -> None:
+    assert main_cf()["mynetworks"] == "127.0.0.0/8 [::1]/128"
+
+
+def test_two_locks_keep_strangers_from_relaying() -> None:
+    parameters = main_cf()
+    assert parameters["smtpd_relay_restrictions"] == "permit_mynetworks, reject_unauth_destination"
+    assert parameters["smtpd_recipient_restrictions"].startswith("reject_unauth_destination,")
+
+
+def test_no_domain_is_local() -> None:
+    assert main_cf()["mydestination"] == ""
+
+
+def test_auth_is_off_but_on_the_ports_of_users() -> None:
+    assert main_cf()["smtpd_sasl_auth_enable"] == "no"
+    services = re.split(r"\n(?=\S)", render("postfix/master.cf", postfix_files()))
+    with_auth = {text.split()[0] for text in services if "smtpd_sasl_auth_enable=yes" in text}
+    assert with_auth == {"587", "465"}
+
+
+def test_nothing_is_exempt_from_the_lines_that_end_as_they_should() -> None:
+    parameters = main_cf()
+    assert parameters["smtpd_forbid_bare_newline"] == "reject"
+    assert parameters["smtpd_forbid_bare_newline_exclusions"] == ""
+
+
+def test_every_name_in_main_cf_is_given_once_whatever_the_values() -> None:
+    for changes in ({}, SMARTHOST):
+        assert main_cf(**changes)
+    assert main_cf(postmaster=None)["virtual_alias_domains"] == ""
+
+
+def test_a_smarthost_that_gets_a_password_proves_its_name_first() -> None:
+    parameters = main_cf(**{**SMARTHOST, "smarthost_port": 587, "outbound_tls": "secure"})
+    assert parameters["relayhost"] == "[smart.test]:587"
+    assert parameters["smtp_tls_security_level"] == "secure"
+    assert "smtp_tls_wrappermode" not in parameters
+    assert main_cf(**SMARTHOST)["smtp_tls_wrappermode"] == "yes"
+
+
+def test_a_machine_without_dns_asks_nobody_about_domains() -> None:
+    assert "unknown" not in "".join(main_cf(check_domains=False).values())
+    assert main_cf()["smtpd_sender_restrictions"].endswith("reject_unknown_sender_domain")
+
+
+def test_mailboxes_come_before_the_catch_all() -> None:
+    maps = main_cf()["virtual_alias_maps"]
+    assert maps.index("mysql/mailboxes.cf") < maps.index("mysql/catch-alls.cf")
+
+
+@pytest.mark.parametrize("path", MAPS)
+def test_every_value_in_a_query_is_quoted(path: str) -> None:
+    query = render(f"postfix/{path}", map_files()).partition("query = ")[2]
+    assert re.search("'%[sud]'", query)
+    assert not re.search("(?<!')%[sud]|%[sud](?!')", query), "Postfix escapes what is between quotes"
+
+
+def test_the_databases_password_does_not_show_in_a_traceback() -> None:
+    assert "sample-password" not in repr(map_files())
+
+
+def test_an_unknown_ca_means_encrypted_but_not_verified() -> None:
+    assert "tls_verify_cert" not in render("postfix/mysql/domains.cf", map_files(database_verified=False))
