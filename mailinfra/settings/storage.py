@@ -10,7 +10,6 @@ from typing import Annotated
 
 from pydantic import Field
 
-from mailinfra.settings.certificate import first_certificate
 from mailinfra.settings.model import Mistake, Model
 from mailinfra.types import ByteSize, FilePath, HostName, OnDestroy, Port
 
@@ -47,11 +46,12 @@ class ExternalDatabaseConfig(Model):
 
     def contradictions(self) -> Iterator[Mistake]:
         """Return a CA file that cannot be used."""
-        if self.ca_file is not None:
-            try:
-                first_certificate(self.ca_file)
-            except ValueError as error:
-                yield Mistake(place=("caFile",), reason=str(error), given=self.ca_file)
+        if self.ca_file is None:
+            return
+        from mailinfra.settings import pem
+
+        if fault := pem.certificate_fault(self.ca_file):
+            yield Mistake(place=("caFile",), reason=fault, given=self.ca_file)
 
 
 class DatabaseConfig(Model):

@@ -1,0 +1,104 @@
+"""PEM files: what a certificate or key file holds, and what is wrong with it.
+
+Owns reading and judging such files. Does not own which files are configured (certificate.py, storage.py),
+which import this only where files are named: it takes longer to load than all models together.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
+
+def certificate_fault(path: str) -> str | None:
+    """Return what is wrong with a certificate file, and what to do; None if a client would take it today."""
+    try:
+        found = certificate(path)
+    except ValueError as error:
+        return str(error)
+    now = datetime.now(UTC)
+    first, last = found.not_valid_before_utc, found.not_valid_after_utc
+    if now > last:
+        return f"expired on {last:%Y-%m-%d}; renew it"
+    if now < first:
+        return f"is not valid before {first:%Y-%m-%d}; use one that is valid today, or correct the clock"
+    return None
+
+
+def key_fault(path: str, certificate_path: str) -> str | None:
+    """Return what is wrong with a key file, and what to do; None if it is the key of that certificate.
+
+    An unreadable certificate is no fault of the key.
+    """
+    try:
+        key = public_half(path)
+    except ValueError as error:
+        return str(error)
+    try:
+        signed = certificate(certificate_path).public_key()
+    except ValueError:
+        return None
+    if _same(key, signed):
+        return None
+    return (
+        f"is not the key of {certificate_path}: every handshake would fail; name the key that the "
+        "certificate was requested with"
+    )
+
+
+def names(path: str) -> list[str] | None:
+    """Return the DNS names that a certificate covers, in lower case; None when it cannot be read.
+
+    A common name does not count: clients ignore it (RFC 9525).
+    """
+    try:
+        extensions = certificate(path).extensions
+        found = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return []
+    except ValueError:
+        return None
+    return [name.lower() for name in found.get_values_for_type(x509.DNSName)]
+
+
+def certificate(path: str) -> x509.Certificate:
+    """Return the first certificate of a PEM file; raise ValueError with what is wrong with the file."""
+    text = _read(path)
+    if b"PRIVATE KEY" in text:
+        raise ValueError("holds a private key; name the certificate here and the key in 'keyFile'")
+    try:
+        return x509.load_pem_x509_certificates(text)[0]
+    except ValueError:
+        raise ValueError("holds no PEM certificate; it starts with '-----BEGIN CERTIFICATE-----'") from None
+
+
+def public_half(path: str) -> PublicKeyTypes:
+    """Return the public key of a PEM private key; raise ValueError with what is wrong with the file."""
+    text = _read(path)
+    if b"BEGIN CERTIFICATE" in text:
+        raise ValueError(
+            "holds a certificate; name the private key here and the certificate in 'certificateFile'"
+        )
+    try:
+        return load_pem_private_key(text, password=None).public_key()
+    except TypeError:
+        raise ValueError(
+            "is encrypted; the daemons need it without a passphrase: `openssl pkey -in … -out …`"
+        ) from None
+    except ValueError:
+        raise ValueError("holds no PEM private key; it starts with '-----BEGIN PRIVATE KEY-----'") from None
+
+
+def _read(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        reason = (error.strerror or "unknown reason").lower()
+        raise ValueError(f"cannot be read ({reason}); correct the path") from None
+
+
+def _same(one: PublicKeyTypes, other: PublicKeyTypes) -> bool:
+    der, info = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
+    return one.public_bytes(der, info) == other.public_bytes(der, info)
