@@ -91,8 +91,10 @@ def client_limits(server: ServerConfig) -> ClientLimits:
 
 def postmaster(server: ServerConfig) -> str | None:
     """Return who gets mail to `postmaster` without a domain: the first domain's, unless the host is one."""
-    domains = [domain.name for domain in server.accounts.domains] if server.accounts else []
-    return f"postmaster@{domains[0]}" if domains and server.hostname not in domains else None
+    accounts = server.accounts
+    if accounts is None or server.hostname in {domain.name for domain in accounts.domains}:
+        return None
+    return accounts.postmaster()
 
 
 def reached_at(server: ServerConfig) -> str:
