@@ -174,6 +174,12 @@ def test_a_machine_without_dns_asks_nobody_about_domains() -> None:
     assert main_cf()["smtpd_sender_restrictions"].endswith("reject_unknown_sender_domain")
 
 
+def test_a_dovecot_that_is_away_is_waited_for_and_its_mail_never_bounced() -> None:
+    table = main_cf()["lmtp_delivery_status_filter"].removeprefix("regexp:/etc/postfix/")
+    (rule,) = [line for line in render(f"postfix/{table}", postfix_files()).splitlines() if line[0] == "/"]
+    assert rule == r"/^5(\.4\.4 .*)/ 4$1", "the name of a stopped container is unknown: 5.4.4 by default"
+
+
 def test_mailboxes_come_before_the_catch_all() -> None:
     maps = main_cf()["virtual_alias_maps"]
     assert maps.index("mysql/mailboxes.cf") < maps.index("mysql/catch-alls.cf")
