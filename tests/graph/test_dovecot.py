@@ -1,0 +1,132 @@
+"""What Dovecot declares: the container, its files and secrets, and the volume that holds the mail."""
+
+from typing import Any
+
+import pulumi
+import pytest
+
+from mailinfra.dovecot import Dovecot, DovecotArgs
+from mailinfra.images import Pulled
+from mailinfra.types import OnDestroy
+from tests.graph.conftest import CONTAINER, VOLUME, Engine, declare, is_secret, plain
+
+
+def sample_args(**changes: Any) -> DovecotArgs:
+    values: dict[str, Any] = {
+        "stack": "mailinfra-test",
+        "image": Pulled(reference="example:1@sha256:00"),
+        "hostname": "mail.example.test",
+        "network": "net",
+        "address": "192.0.2.3",
+        "listen": ["127.0.0.1", "::1"],
+        "ports": {"imap": 2143, "imaps": 2993, "pop3s": 2995},
+        "webmail_addresses": ["192.0.2.5"],
+        "database_host": pulumi.Output.from_input("mysql"),
+        "database_port": 3306,
+        "database_user": "dovecot",
+        "database_password": "hunter2",
+        "database_ca": "ca\n",
+        "certificate": "certificate\n",
+        "key": "private\n",
+    }
+    return DovecotArgs(**{**values, **changes})
+
+
+def files(engine: Engine, folder: str) -> dict[str, str]:
+    uploads = plain(engine.one(CONTAINER, f"imap-service-{folder}-filler").object)["uploads"]
+    return {upload["file"].removeprefix("/mailinfra/"): upload["content"] for upload in uploads}
+
+
+@pytest.fixture
+def dovecot(engine: Engine) -> Engine:
+    declare(lambda: Dovecot("imap", sample_args()))
+    return engine
+
+
+def test_the_mail_volume_outlives_a_destroy_under_a_name_that_the_next_up_finds(dovecot: Engine) -> None:
+    volume = dovecot.one(VOLUME, "imap-mail")
+    assert volume.retainOnDelete, "with this volume every mail is gone"
+    assert plain(volume.object)["name"] == "mailinfra-test-mail"
+
+
+def test_a_throw_away_stack_leaves_no_mail_behind(engine: Engine) -> None:
+    declare(lambda: Dovecot("imap", sample_args(on_destroy=OnDestroy.DELETE)))
+    assert not engine.one(VOLUME, "imap-mail").retainOnDelete
+
+
+def test_mail_can_lie_on_another_drivers_volume(engine: Engine) -> None:
+    share = {"type": "nfs", "device": ":/srv/mail"}
+    declare(lambda: Dovecot("imap", sample_args(mail_driver_options=share)))
+    assert plain(engine.one(VOLUME, "imap-mail").object)["driverOpts"] == share
+
+
+def test_mail_can_lie_in_a_folder_of_the_host_and_then_no_volume_is_declared(engine: Engine) -> None:
+    declare(lambda: Dovecot("imap", sample_args(mail_host_path="/srv/mail")))
+    assert "imap-mail" not in [request.name for request in engine.created(VOLUME)]
+    mounts = plain(engine.one(CONTAINER, "imap-service-container").object)["mounts"]
+    assert {"type": "bind", "source": "/srv/mail", "target": "/mail"} in mounts
+
+
+def test_it_runs_without_root_and_without_any_capability(dovecot: Engine) -> None:
+    container = plain(dovecot.one(CONTAINER, "imap-service-container").object)
+    assert container["user"] == "1000:1000"
+    assert container["capabilities"] == {"adds": [], "drops": ["ALL"]}
+
+
+def test_delivery_and_password_checks_are_never_published(dovecot: Engine) -> None:
+    ports = plain(dovecot.one(CONTAINER, "imap-service-container").object)["ports"]
+    assert {port["internal"] for port in ports} == {143, 993, 995}
+
+
+def test_each_port_is_published_on_each_declared_address_and_nowhere_else(dovecot: Engine) -> None:
+    ports = plain(dovecot.one(CONTAINER, "imap-service-container").object)["ports"]
+    assert {(port["ip"], port["external"]) for port in ports if port["internal"] == 993} == {
+        ("127.0.0.1", 2993),
+        ("::1", 2993),
+    }
+
+
+def test_settings_stay_readable_in_a_preview(dovecot: Engine) -> None:
+    assert not is_secret(dovecot.one(CONTAINER, "imap-service-etc-dovecot-filler").object)
+    assert "mysql mysql {" in files(dovecot, "etc-dovecot")["ext/sql.conf.ext"]
+
+
+def test_password_and_key_are_files_that_nobody_else_sees(dovecot: Engine) -> None:
+    filler = dovecot.one(CONTAINER, "imap-service-run-secrets-filler")
+    assert is_secret(filler.object.fields["uploads"])
+    assert files(dovecot, "run-secrets") == {"database_password": "hunter2", "tls.key": "private\n"}, (
+        "Dovecot takes every byte of the password's file, a line's end too"
+    )
+    for request in dovecot.requests:
+        if request is not filler:
+            assert "hunter2" not in str(request), request.name
+
+
+def test_the_databases_ca_is_given_where_it_is_known(dovecot: Engine) -> None:
+    given = files(dovecot, "etc-dovecot")
+    assert given["tls/database-ca.pem"] == "ca\n"
+    assert "ssl_client_ca_file = /etc/dovecot/tls/database-ca.pem" in given["ext/sql.conf.ext"]
+
+
+def test_without_a_ca_of_its_own_the_database_is_held_to_the_public_ones(engine: Engine) -> None:
+    declare(lambda: Dovecot("imap", sample_args(database_ca="")))
+    given = files(engine, "etc-dovecot")
+    assert "ssl_client_ca_file = /etc/ssl/certs/ca-certificates.crt" in given["ext/sql.conf.ext"]
+    assert given["tls/database-ca.pem"] == "\n", "an upload without any content is refused"
+
+
+def test_pop3_is_served_only_where_a_port_of_it_is_published(engine: Engine) -> None:
+    declare(lambda: Dovecot("imap", sample_args(ports={"imaps": 993})))
+    assert "pop3" not in files(engine, "etc-dovecot")["conf.d/protocols.conf"]
+
+
+def test_others_learn_its_name_once_it_is_healthy(engine: Engine) -> None:
+    seen: list[Any] = []
+
+    def program() -> None:
+        component = Dovecot("imap", sample_args())
+        component.host.apply(seen.append)
+        component.mail_volume.apply(seen.append)
+
+    declare(program)
+    assert sorted(seen) == ["dovecot", "mailinfra-test-mail"]

@@ -1,0 +1,149 @@
+"""What Postfix declares: the container, its files and secrets, and the volume that holds the queue."""
+
+from typing import Any
+
+import pulumi
+import pytest
+
+from mailinfra.images import Pulled
+from mailinfra.postfix import Postfix, PostfixArgs
+from mailinfra.postfix_files import ClientLimits, Smarthost
+from mailinfra.types import OnDestroy
+from tests.graph.conftest import CONTAINER, VOLUME, Engine, declare, is_secret, plain
+
+
+def sample_args(**changes: Any) -> PostfixArgs:
+    values: dict[str, Any] = {
+        "stack": "mailinfra-test",
+        "image": Pulled(reference="example:1@sha256:00"),
+        "hostname": "mail.example.test",
+        "network": "net",
+        "address": "192.0.2.4",
+        "listen": ["127.0.0.1"],
+        "ports": {"smtp": 2525, "submissions": 2465},
+        "webmail_addresses": ["192.0.2.5", "2001:db8::5"],
+        "dovecot_host": pulumi.Output.from_input("dovecot"),
+        "dovecot_ca": "ca\n",
+        "database_host": pulumi.Output.from_input("mysql"),
+        "database_port": 3306,
+        "database_user": "postfix",
+        "database_password": "hunter2",
+        "database_ca": "ca\n",
+        "certificate": "certificate\n",
+        "key": "private\n",
+        "postmaster": "alice@example.test",
+        "message_size": 1000000,
+    }
+    return PostfixArgs(**{**values, **changes})
+
+
+def files(engine: Engine, folder: str) -> dict[str, str]:
+    uploads = plain(engine.one(CONTAINER, f"mta-service-{folder}-filler").object)["uploads"]
+    return {upload["file"].removeprefix("/mailinfra/"): upload["content"] for upload in uploads}
+
+
+def main_cf(engine: Engine, **changes: Any) -> str:
+    declare(lambda: Postfix("mta", sample_args(**changes)))
+    return files(engine, "etc-postfix")["main.cf"]
+
+
+@pytest.fixture
+def postfix(engine: Engine) -> Engine:
+    declare(lambda: Postfix("mta", sample_args()))
+    return engine
+
+
+def test_the_queue_outlives_a_destroy_under_a_name_that_the_next_up_finds(postfix: Engine) -> None:
+    volume = postfix.one(VOLUME, "mta-queue")
+    assert volume.retainOnDelete, "mail that was accepted and not delivered is in it"
+    assert plain(volume.object)["name"] == "mailinfra-test-queue"
+
+
+def test_a_throw_away_stack_leaves_no_queue_behind(engine: Engine) -> None:
+    declare(lambda: Postfix("mta", sample_args(on_destroy=OnDestroy.DELETE)))
+    assert not engine.one(VOLUME, "mta-queue").retainOnDelete
+
+
+def test_it_gets_three_capabilities_and_no_more(postfix: Engine) -> None:
+    container = plain(postfix.one(CONTAINER, "mta-service-container").object)
+    assert container["capabilities"] == {
+        "adds": ["CAP_DAC_OVERRIDE", "CAP_SETGID", "CAP_SETUID"],
+        "drops": ["ALL"],
+    }
+
+
+def test_only_declared_ports_are_published(postfix: Engine) -> None:
+    ports = plain(postfix.one(CONTAINER, "mta-service-container").object)["ports"]
+    assert {(port["internal"], port["external"]) for port in ports} == {(25, 2525), (465, 2465)}
+
+
+def test_settings_stay_readable_in_a_preview(postfix: Engine) -> None:
+    assert not is_secret(postfix.one(CONTAINER, "mta-service-etc-postfix-filler").object)
+
+
+def test_password_and_key_are_files_that_nobody_else_sees(postfix: Engine) -> None:
+    filler = postfix.one(CONTAINER, "mta-service-run-secrets-filler")
+    assert is_secret(filler.object.fields["uploads"])
+    assert "password = hunter2" in files(postfix, "run-secrets")["mysql/senders.cf"]
+    for request in postfix.requests:
+        if request is not filler:
+            assert "hunter2" not in str(request), request.name
+
+
+def test_every_map_that_main_cf_names_is_among_the_files(postfix: Engine) -> None:
+    text = files(postfix, "etc-postfix")["main.cf"]
+    maps = {path for path in files(postfix, "run-secrets") if path.startswith("mysql/")}
+    assert maps == {word.strip().rpartition("/run/secrets/")[2] for word in text.split() if "mysql:/" in word}
+
+
+def test_dovecot_is_held_to_its_name_by_the_ca_that_is_known(postfix: Engine) -> None:
+    text = files(postfix, "etc-postfix")["main.cf"]
+    assert "lmtp_tls_CAfile = /etc/postfix/tls/dovecot-ca.pem" in text
+    assert "lmtp_tls_secure_cert_match = mail.example.test" in text
+
+
+def test_a_public_certificate_of_dovecot_is_held_to_the_public_cas(engine: Engine) -> None:
+    assert "lmtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt" in main_cf(engine, dovecot_ca="")
+
+
+def test_a_database_whose_ca_is_unknown_is_not_verified(engine: Engine) -> None:
+    declare(lambda: Postfix("mta", sample_args(database_ca="")))
+    assert "tls_verify_cert" not in files(engine, "run-secrets")["mysql/domains.cf"]
+
+
+def test_the_webmail_is_no_stranger_to_the_rate_limits(engine: Engine) -> None:
+    text = main_cf(engine, limits=ClientLimits(message_rate=7))
+    assert "smtpd_client_message_rate_limit = 7\n" in text
+    assert "smtpd_client_event_limit_exceptions = 127.0.0.0/8, [::1]/128, 192.0.2.5, [2001:db8::5]\n" in text
+
+
+def test_a_smarthost_with_a_login_is_verified_and_its_password_is_a_secret_file(engine: Engine) -> None:
+    smarthost = Smarthost(host="smart.test", port=465, username="us", password="hunter3", ca="its ca\n")
+    text = main_cf(engine, smarthost=smarthost)
+    assert "relayhost = [smart.test]:465\n" in text
+    assert "smtp_tls_security_level = secure\n" in text
+    assert "smtp_tls_CAfile = /etc/postfix/tls/smarthost-ca.pem\n" in text
+    assert files(engine, "run-secrets")["smarthost"] == "[smart.test]:465 us:hunter3\n"
+    assert files(engine, "etc-postfix")["tls/smarthost-ca.pem"] == "its ca\n"
+
+
+def test_a_smarthost_without_a_login_needs_no_secret(engine: Engine) -> None:
+    text = main_cf(engine, smarthost=Smarthost(host="smart.test", port=25))
+    assert "smtp_sasl" not in text
+    assert "smarthost" not in files(engine, "run-secrets")
+
+
+def test_a_host_name_that_is_a_hosted_domain_is_not_claimed_twice(engine: Engine) -> None:
+    assert "virtual_alias_domains =\n" in main_cf(engine, postmaster=None)
+
+
+def test_others_learn_its_name_once_it_is_healthy(engine: Engine) -> None:
+    seen: list[Any] = []
+
+    def program() -> None:
+        component = Postfix("mta", sample_args())
+        component.host.apply(seen.append)
+        component.queue_volume.apply(seen.append)
+
+    declare(program)
+    assert sorted(seen) == ["mailinfra-test-queue", "postfix"]
