@@ -145,6 +145,15 @@ def host_name(value: str) -> str:
         return ascii_domain(value)
 
 
+def login_name(value: str) -> str:
+    """Return a login at somebody else's server; raise ValueError for what password files cannot hold."""
+    if not value.isprintable() or any(character.isspace() or character in ":'\"\\" for character in value):
+        raise ValueError("holds a space, a colon, a quote or a backslash; use a login name without")
+    if not 1 <= len(value) <= 254:
+        raise ValueError("must have 1 to 254 characters")
+    return value
+
+
 def size_in_bytes(value: object) -> int:
     """Return the bytes of a size like '50M' (K, M, G: powers of 1024); raise ValueError without a unit."""
     match = SIZE.fullmatch(value) if isinstance(value, str) else None
@@ -224,6 +233,7 @@ DomainName = Annotated[str, *_text(ascii_domain, "idn-hostname", "example.org")]
 HostName = Annotated[str, *_text(host_name, "host", "db.example.org")]
 EmailAddress = Annotated[str, *_text(email_address, "idn-email", "alice@example.org")]
 ForeignAddress = Annotated[str, *_text(foreign_address, "idn-email", "alice@elsewhere.example")]
+LoginName = Annotated[str, AfterValidator(login_name)]
 IpAddress = Annotated[str, *_text(ip_address, "ip-address", "192.0.2.1")]
 ByteSize = Annotated[int, BeforeValidator(size_in_bytes), WithJsonSchema(_SIZE)]
 FilePath = Annotated[str, Field(min_length=1, json_schema_extra={"format": "path"})]

@@ -69,11 +69,16 @@ class NetworkConfig(Model):
     """IPv6 subnet, at least a /125; without it the containers have no IPv6 of their own."""
 
     def contradictions(self) -> Iterator[Mistake]:
-        """Return a subnet that belongs to the machine itself or to groups."""
+        """Return a subnet that belongs to the machine itself, to groups or to somebody on the Internet."""
         for key, network in (("subnet", self.subnet), ("subnet6", self.subnet6)):
             if network and not _usable(network):
                 reason = f"{network} is no network for containers; choose a private one"
                 yield Mistake(place=(key,), reason=reason)
+        if self.subnet.is_global and _usable(self.subnet):
+            reason = (
+                f"{self.subnet} is somebody's on the Internet, who would get no mail; choose a private one"
+            )
+            yield Mistake(place=("subnet",), reason=reason)
 
     def hosts(self) -> dict[str, str]:
         """Return who has which IPv4 address: the gateway and each container."""

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from mailinfra.settings.model import Mistake, Model
-from mailinfra.types import ByteSize, HostName, IpAddress, Port
+from mailinfra.types import ByteSize, HostName, IpAddress, LoginName, Port
 
 LEAST_MESSAGE = 64 * 1024
 """Bytes that every server must take: RFC 5321, section 4.5.3.1.7."""
@@ -91,5 +91,5 @@ class SmarthostConfig(Model):
     port: Port = 587
     """TCP port: 465 speaks TLS from the first byte, any other one STARTTLS."""
 
-    username: str | None = Field(default=None, min_length=1, max_length=254, examples=["relay@example.org"])
+    username: LoginName | None = Field(default=None, examples=["relay@example.org"])
     """Login name; without it there is no login."""

@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import Field
 
 from mailinfra.settings.model import Mistake, Model
-from mailinfra.types import ByteSize, FilePath, HostName, OnDestroy, Port
+from mailinfra.types import ByteSize, FilePath, HostName, LoginName, OnDestroy, Port
 
 MIB = 1024**2
 LEAST_DATABASE_MEMORY = 256 * MIB
@@ -34,7 +34,7 @@ class ExternalDatabaseConfig(Model):
     port: Port = 3306
     """TCP port of the server."""
 
-    administrator: str = Field(min_length=1, max_length=32, examples=["admin"])
+    administrator: LoginName = Field(examples=["admin"])
     """User that may create users and grant them rights."""
 
     databases: Annotated[Databases, Field(strict=False)] = Databases.CREATE

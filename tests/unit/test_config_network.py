@@ -97,6 +97,13 @@ def test_a_subnet_that_is_not_for_containers_is_refused(subnet: str) -> None:
     ]
 
 
+def test_a_subnet_of_others_on_the_internet_is_refused() -> None:
+    assert refused(form(network={"subnet": "198.51.0.0/16"})) == [
+        "server.network.subnet: 198.51.0.0/16 is somebody's on the Internet, who would get no mail; "
+        "choose a private one"
+    ]
+
+
 def test_a_malformed_subnet_is_refused_with_its_place() -> None:
     assert refused(form(network={"subnet": "192.168.94.0/30"})) == [
         "server.network.subnet: is too small for a gateway and four containers; write a prefix of "

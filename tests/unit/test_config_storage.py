@@ -118,6 +118,13 @@ def test_webmail_behind_a_proxy_needs_the_port_that_the_proxy_asks() -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["us er", "us:er", "us'er", "us\ner", ""])
+def test_a_login_that_no_password_file_can_hold_is_refused(name: str) -> None:
+    given = form(smarthost={"host": "relay.example.test", "username": name})
+    (line,) = refused(given, smarthost_password=True)
+    assert line.startswith("server.smarthost.username: ")
+
+
 def test_a_smarthost_with_a_login_needs_its_password() -> None:
     given = form(smarthost={"host": "relay.example.test", "username": "us"})
     assert refused(given) == [
