@@ -8,6 +8,7 @@ import base64
 import time
 from collections.abc import Callable, Iterable
 from email.message import EmailMessage
+from email.policy import SMTP
 from email.utils import make_msgid
 from ssl import SSLContext
 from typing import Any, TypeVar
@@ -31,7 +32,7 @@ WRAPPED = {"submissions", "imaps", "pop3s"}
 
 def letter(sender: str, to: str, text: str = "Hello there.\r\n", subject: str = "A letter") -> EmailMessage:
     """Return a message that no other one can be taken for."""
-    message = EmailMessage()
+    message = EmailMessage(policy=SMTP)  # lines end in CR LF: a bare LF is refused
     message["From"], message["To"], message["Subject"] = sender, to, subject
     message["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])
     message.set_content(text)
