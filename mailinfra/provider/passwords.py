@@ -1,38 +1,20 @@
-"""Passwords of mailboxes: made, hashed, recognised and judged; never shown.
+"""Passwords of mailboxes: made, hashed and recognised; never shown. mailinfra/hashes.py judges declared ones.
 
 Stored is always one scheme prefix and its hash, as Dovecot reads it (`{ARGON2ID}$argon2id$...`): a doubled
 prefix is refused by Dovecot as an ordinary wrong password.
 """
 
 import hashlib
-import re
 import secrets
 import string
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from mailinfra.hashes import is_hash, stored_form
 
 ALPHABET = string.ascii_letters + string.digits + "-_"
 LENGTH = 20
 """Of a generated password: 120 bits."""
-
-MEMORY_LIMIT_KIB = 65536
-"""More than this a Dovecot auth process may be unable to allocate, which it answers as a wrong password."""
-
-ACCEPTED = {
-    "ARGON2ID": re.compile(r"\$argon2id\$v=19\$m=(\d+),t=\d+,p=\d+\$[A-Za-z0-9+/]{11,}\$[A-Za-z0-9+/]{22,}"),
-    "BLF-CRYPT": re.compile(r"\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}"),
-    "SHA512-CRYPT": re.compile(r"\$6\$(rounds=\d+\$)?[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{86}"),
-    "PBKDF2": re.compile(r"\$1\$[^$]{8,}\$\d+\$[0-9a-f]{40,}"),
-}
-_PREFIX = re.compile(r"\{([A-Za-z0-9.-]+)\}")
-_WEAK = re.compile(r"\$(1|2|2x|5|md5|apr1|sha1|argon2i|argon2d)\$")
-_BARE = {
-    "$argon2id$": "ARGON2ID",
-    "$2a$": "BLF-CRYPT",
-    "$2b$": "BLF-CRYPT",
-    "$2y$": "BLF-CRYPT",
-    "$6$": "SHA512-CRYPT",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,51 +29,6 @@ class Hashing:
 def generate() -> str:
     """Return a new password of letters, digits, `-` and `_`."""
     return "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
-
-
-def is_hash(declared: str) -> bool:
-    """Return whether `declared` is meant as a hash rather than as a password."""
-    return _PREFIX.match(declared) is not None or any(declared.startswith(start) for start in _BARE)
-
-
-def stored_form(declared_hash: str) -> str:
-    """Return a declared hash with exactly one scheme prefix."""
-    if _PREFIX.match(declared_hash):
-        return declared_hash
-    scheme = next(scheme for start, scheme in _BARE.items() if declared_hash.startswith(start))
-    return f"{{{scheme}}}{declared_hash}"
-
-
-def fault(declared: str) -> str | None:
-    """Return what is wrong with a declared password or hash and what to do, without quoting it; or None."""
-    if not declared:
-        return "is empty; declare a password or take the entry away"
-    if not is_hash(declared):
-        if not declared.isprintable():
-            return "holds a control character, such as a line end; declare it without"
-        if _WEAK.match(declared):
-            return f"is a hash that is too weak; accepted are {', '.join(sorted(ACCEPTED))}, or a password"
-        return None
-    text = stored_form(declared)
-    match = _PREFIX.match(text)
-    scheme = match.group(1).upper() if match else ""
-    rest = text[match.end() :] if match else text
-    if _PREFIX.search(rest):
-        return "has more than one scheme prefix; Dovecot would refuse every login: keep exactly one"
-    if scheme not in ACCEPTED:
-        return (
-            f"has the scheme {scheme}; accepted are {', '.join(sorted(ACCEPTED))}: unsalted or clear text "
-            f"is refused"
-        )
-    form = ACCEPTED[scheme].fullmatch(rest)
-    if form is None:
-        return f"is not a well-formed {scheme} hash; copy it again, whole"
-    if scheme == "ARGON2ID" and int(form.group(1)) > MEMORY_LIMIT_KIB:
-        return (
-            f"needs more than {MEMORY_LIMIT_KIB} KiB of memory, which an auth process may not have; hash "
-            f"it again"
-        )
-    return None
 
 
 def hash_password(password: str, hashing: Hashing) -> str:
@@ -133,13 +70,3 @@ def matches(stored: str, declared: str) -> bool:
 def fingerprint(stored: str) -> str:
     """Return what tells one stored hash from another and says nothing about the password."""
     return hashlib.sha256(stored.encode()).hexdigest()[:16]
-
-
-def repaired(stored: str) -> str | None:
-    """Return `stored` with one prefix, where it has several and the last one begins a whole hash."""
-    prefixes: Iterable[re.Match[str]] = _PREFIX.finditer(stored)
-    starts = [match.start() for match in prefixes]
-    if len(starts) < 2:
-        return None
-    candidate = stored[starts[-1] :]
-    return candidate if fault(candidate) is None else None

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mailinfra.hashes import MEMORY_LIMIT_KIB, fault
 from mailinfra.provider.difference import join
 from mailinfra.provider.model import INITIAL, KINDS, OWNED, Accounts, accounts_from, from_bag, split
-from mailinfra.provider.passwords import MEMORY_LIMIT_KIB, fault
 from mailinfra.provider.values import is_known
 
 Mistake = tuple[str, str]

@@ -1,6 +1,6 @@
 """What stands beside the form: the accounts in a file of their own, and the declared passwords.
 
-Owns reading that file and the rules between passwords and mailboxes. Does not own pulumi.Config (config.py).
+Owns reading that file and the rules between passwords and mailboxes. Does not own where the form comes from (config.py).
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from mailinfra.provider.passwords import fault
+from mailinfra.hashes import fault
 from mailinfra.types import email_address
 
 

@@ -1,8 +1,8 @@
 """The original `users` table: created where it is missing, adopted with its rows where it exists."""
 
+from mailinfra.hashes import repaired
 from mailinfra.provider.errors import ProviderError
 from mailinfra.provider.migrations.ddl import add_index, columns, has_table, indexes, note, rows, run
-from mailinfra.provider.passwords import repaired
 
 revision = "0001"
 down_revision = None
