@@ -141,9 +141,13 @@ class Service(ComponentResource):
         container = docker.Container(
             f"{name}-container",
             hardened(args, image.image_id, mounts),
-            # The provider reports changes of these as updates and leaves the running container as it was.
+            # The provider reports changes of these as updates and leaves the running container as it was. Nor
+            # does it say then that two containers cannot have the one address and the same ports.
             opts=ResourceOptions.merge(
-                child, ResourceOptions(replace_on_changes=["healthcheck", "init", "tmpfs"])
+                child,
+                ResourceOptions(
+                    replace_on_changes=["healthcheck", "init", "tmpfs"], delete_before_replace=True
+                ),
             ),
         )
         self.id_when_healthy = container.id

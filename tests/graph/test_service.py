@@ -57,6 +57,7 @@ def test_a_changed_health_check_replaces_the_container(service: Engine) -> None:
     assert sorted(request.replaceOnChanges) == ["healthcheck", "init", "tmpfs"], (
         "the provider updates these in place and the running container never sees them"
     )
+    assert request.deleteBeforeReplace, "two containers cannot have the one address and the same ports"
 
 
 def test_the_deployment_waits_until_the_service_is_proved(service: Engine) -> None:
