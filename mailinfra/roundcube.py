@@ -1,0 +1,224 @@
+"""Roundcube: webmail, over HTTPS of its own.
+
+Owns the container and the rendered configuration. Does not own the database or its user (database.py), nor
+the certificate (certificates.py). It keeps no data: contacts, settings and sessions are rows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi_random as random
+from pulumi import ComponentResource, Input, Output, ResourceOptions
+
+from mailinfra.folders import Folder
+from mailinfra.images import ImageSource
+from mailinfra.rendering import render
+from mailinfra.roundcube_files import MIB, SITE_TEMPLATES, ProgramFile, site_files
+from mailinfra.service import Health, PublishedPort, Service, ServiceArgs
+
+HTTPS_PORT, HTTP_PORT = 8443, 8000
+"""Inside the container; the image's own site listens on the second."""
+
+KEY_LENGTH = 32
+"""Characters of the key that encrypts passwords in sessions (AES-256-CBC). A change ends every session."""
+
+PLUGINS = ("archive", "markasjunk", "zipdownload")
+
+BASE_MEMORY_MIB = 384
+"""Memory limit in MiB before any message is written: a dozen Apache processes, PHP in each."""
+
+_WWW = "uid=33,gid=33"  # www-data, in Debian and so in the official image
+_SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
+_MAIL_CA = "/etc/mailinfra/mail-ca.pem"
+_DATABASE_CA = "/etc/mailinfra/database-ca.pem"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundcubeArgs:
+    """What webmail needs from its neighbours."""
+
+    stack: str
+    """`<project>-<stack>`: the front of every fixed name."""
+
+    image: ImageSource
+    """The official `-apache-nonroot` image, or one that answers to the same environment."""
+
+    hostname: str
+    """The mail server's name: the certificates of Dovecot and Postfix hold it."""
+
+    network: Input[str]
+    """Name of the Docker network shared with the other daemons."""
+
+    address: Input[str]
+    """IPv4 address on that network; Dovecot and MySQL know it."""
+
+    address6: str | None = None
+    """IPv6 address on that network, where it has IPv6."""
+
+    listen: Sequence[str]
+    """Addresses of the host that the ports are published on."""
+
+    port: int
+    """Port of the host for HTTPS."""
+
+    redirect_port: int | None = None
+    """Port of the host for plain HTTP, which leads to `port`; None where it is off."""
+
+    reverse_proxy: str | None = None
+    """Address of a proxy that may pass plain requests to `redirect_port`; it is believed on who asks."""
+
+    imap_host: Input[str]
+    """Name of Dovecot on the network; known once it is healthy."""
+
+    smtp_host: Input[str]
+    """Name of Postfix on the network; known once it is healthy."""
+
+    mail_ca: Input[str]
+    """PEM of the CA that signed their certificate; empty where a public one did."""
+
+    database_host: Input[str]
+    """Name of the MySQL server; known once it is healthy."""
+
+    database_port: Input[int]
+    """TCP port of the MySQL server."""
+
+    database_user: Input[str]
+    """User that owns the tables in `roundcube`; known once it has its rights."""
+
+    database_password: Input[str]
+    """That user's password; becomes a file of its own."""
+
+    database_ca: Input[str]
+    """PEM of the CA that signed the MySQL server's certificate; empty where none is known."""
+
+    certificate: Input[str]
+    """PEM of the certificate that browsers see, followed by its chain."""
+
+    key: Input[str]
+    """PEM of the certificate's private key; becomes a file of its own."""
+
+    message_size: int
+    """Size of the largest message in bytes."""
+
+
+class Roundcube(ComponentResource):
+    """The webmail of one mail server."""
+
+    host: Output[str]
+    """Name under which other containers reach it; known once it is healthy."""
+
+    def __init__(self, name: str, args: RoundcubeArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("mailinfra:index:Roundcube", name, None, opts)
+        child = ResourceOptions(parent=self)
+
+        key = random.RandomPassword(f"{name}-session-key", length=KEY_LENGTH, special=False, opts=child)
+        message_mib = -(-args.message_size // MIB)
+        service = Service(
+            f"{name}-service",
+            ServiceArgs(
+                stack=args.stack,
+                alias="webmail",
+                image=args.image,
+                network=args.network,
+                address=args.address,
+                address6=args.address6,
+                folders=folders(args, Output.secret(key.result)),
+                tmpfs={
+                    # The official image unpacks itself here and runs a script of its own from it.
+                    "/var/www/html": f"exec,{_WWW},mode=0755,size=200m",
+                    "/tmp": f"{_WWW},mode=0700,size={64 + 3 * message_mib}m",  # noqa: S108
+                    "/run/apache2": f"{_WWW},mode=0755,size=1m",
+                    "/run/lock": f"{_WWW},mode=0755,size=1m",
+                },
+                ports=published(args),
+                health=Health(command=["php", "/etc/mailinfra/healthy.php"], startup_seconds=120),
+                memory_mib=BASE_MEMORY_MIB + 6 * message_mib,
+                user="33:33",
+                environment=environment(args),
+                command=["apache2-foreground", "-c", "Include /etc/mailinfra/tls.conf"],
+            ),
+            opts=child,
+        )
+
+        self.host = service.host
+        self.register_outputs({"host": self.host})
+
+
+def environment(args: RoundcubeArgs) -> dict[str, Input[str]]:
+    """Return what the image documents. Secrets have no place here: they are files that it looks for."""
+    return {
+        "PHP_INI_SCAN_DIR": ":/etc/mailinfra/php",  # the image's own folder holds its extensions
+        "ROUNDCUBEMAIL_DB_HOST": args.database_host,
+        "ROUNDCUBEMAIL_DB_NAME": "roundcube",
+        "ROUNDCUBEMAIL_DB_PORT": Output.format("{}", args.database_port),
+        "ROUNDCUBEMAIL_DB_TYPE": "mysql",
+        # Implicit TLS: with STARTTLS it would go on in clear text where a server does not offer that.
+        "ROUNDCUBEMAIL_DEFAULT_HOST": Output.format("ssl://{}", args.imap_host),
+        "ROUNDCUBEMAIL_DEFAULT_PORT": "993",
+        "ROUNDCUBEMAIL_PLUGINS": ",".join(PLUGINS),
+        "ROUNDCUBEMAIL_SKIN": "elastic",
+        "ROUNDCUBEMAIL_SMTP_PORT": "465",
+        "ROUNDCUBEMAIL_SMTP_SERVER": Output.format("ssl://{}", args.smtp_host),
+    }
+
+
+def published(args: RoundcubeArgs) -> list[PublishedPort]:
+    """Return HTTPS and, where it is on, plain HTTP on every address."""
+    pairs = [(HTTPS_PORT, args.port)]
+    if args.redirect_port is not None:
+        pairs.append((HTTP_PORT, args.redirect_port))
+    return [
+        PublishedPort(internal=internal, external=external, address=address)
+        for internal, external in pairs
+        for address in args.listen
+    ]
+
+
+def folders(args: RoundcubeArgs, session_key: Output[str]) -> list[Folder]:
+    """Return the rendered files, the certificates and the secrets."""
+    site = site_files(args.hostname, args.port, args.reverse_proxy, args.message_size)
+    known = Output.all(
+        host=args.database_host, port=args.database_port, ca=args.database_ca, mail_ca=args.mail_ca
+    )
+    program = known.apply(
+        lambda each: ProgramFile(
+            hostname=args.hostname,
+            reverse_proxy=args.reverse_proxy,
+            message_size=args.message_size,
+            mail_ca_file=_MAIL_CA if each["mail_ca"] else _SYSTEM_CA,
+            database_host=each["host"],
+            database_port=int(each["port"]),
+            database_ca_file=_DATABASE_CA if each["ca"] else _SYSTEM_CA,
+            database_verified=bool(each["ca"]),
+        )
+    )
+    return [
+        Folder(
+            path="/etc/mailinfra",
+            files={
+                **{path: render(f"roundcube/{path}", site) for path in SITE_TEMPLATES},
+                "certificate.pem": args.certificate,
+                "database-ca.pem": _filled(args.database_ca),
+                "mail-ca.pem": _filled(args.mail_ca),
+            },
+        ),
+        Folder(
+            path="/var/roundcube/config",
+            files={"mailinfra.php": program.apply(lambda values: render("roundcube/mailinfra.php", values))},
+        ),
+        Folder(
+            path="/run/secrets",
+            files={
+                "roundcube_des_key": session_key,
+                "roundcube_db_user": args.database_user,
+                "roundcube_db_password": args.database_password,
+                "server.key": args.key,
+            },
+            secret=True,
+        ),
+    ]
+
+
+def _filled(pem: Input[str]) -> Output[str]:
+    """Return `pem`, or a line break in place of nothing: an upload without content is refused."""
+    return Output.from_input(pem).apply(lambda text: text or "\n")

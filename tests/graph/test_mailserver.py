@@ -1,0 +1,246 @@
+"""What is true for every component, and for the mail server as a whole."""
+
+import dataclasses
+import inspect
+import json
+from typing import Any
+
+import pulumi
+import pytest
+from pulumi import Output
+
+from mailinfra import accounts, certificates, database, dovecot, mailserver, postfix, roundcube, service
+from mailinfra.config import Secrets
+from mailinfra.settings.server import ServerConfig
+from tests.graph.conftest import CONTAINER, NETWORK, VOLUME, Engine, declare, is_secret, plain
+
+COMPONENTS: dict[str, Any] = {
+    "mailinfra:index:Accounts": accounts.Accounts,
+    "mailinfra:index:Certificates": certificates.Certificates,
+    "mailinfra:index:Database": database.Database,
+    "mailinfra:index:Dovecot": dovecot.Dovecot,
+    "mailinfra:index:MailServer": mailserver.MailServer,
+    "mailinfra:index:Postfix": postfix.Postfix,
+    "mailinfra:index:Roundcube": roundcube.Roundcube,
+    "mailinfra:index:Service": service.Service,
+}
+MODULES = (accounts, certificates, database, dovecot, mailserver, postfix, roundcube, service)
+
+SERVER = {
+    "hostname": "mail.example.test",
+    "addresses": ["192.0.2.25"],
+    "listen": ["127.0.0.1"],
+    "accounts": {
+        "domains": [{"name": "example.test"}],
+        "mailboxes": [{"address": "alice@example.test"}],
+        "aliases": [{"address": "sales@example.test", "targets": ["alice@example.test"]}],
+    },
+}
+
+
+def build(**changes: object) -> mailserver.MailServer:
+    secrets = Secrets(
+        passwords=Output.secret({"alice@example.test": "marker-of-alice"}),
+        database_password=Output.secret("marker-of-administrator") if "database" in changes else None,
+        smarthost_password=None,
+    )
+    server = ServerConfig.model_validate_json(json.dumps({**SERVER, **changes}))
+    args = mailserver.MailServerArgs(stack="mailinfra-test", server=server, secrets=secrets)
+    return mailserver.MailServer("mail", args)
+
+
+@pytest.fixture
+def built(engine: Engine) -> Engine:
+    declare(build)
+    return engine
+
+
+def ours(engine: Engine) -> list[Any]:
+    return [request for request in engine.requests if request.type in COMPONENTS]
+
+
+def test_every_component_class_is_in_the_table_with_its_own_token(built: Engine) -> None:
+    found = {
+        member
+        for module in MODULES
+        for _, member in inspect.getmembers(module, inspect.isclass)
+        if issubclass(member, pulumi.ComponentResource) and member.__module__ == module.__name__
+    }
+    assert found == set(COMPONENTS.values())
+    assert {request.type for request in ours(built)} == set(COMPONENTS)
+
+
+@pytest.mark.parametrize("component", COMPONENTS.values(), ids=lambda component: component.__name__)
+def test_a_component_takes_name_args_and_opts(component: type) -> None:
+    assert list(inspect.signature(component).parameters) == ["name", "args", "opts"]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_args_are_frozen_and_every_value_is_named(module: Any) -> None:
+    classes = [
+        member
+        for _, member in inspect.getmembers(module, dataclasses.is_dataclass)
+        if member.__module__ == module.__name__
+    ]
+    assert classes
+    for member in classes:
+        params = member.__dataclass_params__
+        assert params.frozen, member.__name__
+        fields = [field for field in dataclasses.fields(member) if field.init]
+        assert all(field.kw_only for field in fields), member.__name__
+
+
+def test_a_childs_name_starts_with_its_parents(built: Engine) -> None:
+    for request in built.requests:
+        parent = request.parent.rpartition("::")[2]
+        if (
+            request.parent
+            and "pulumi:pulumi:Stack" not in request.parent.rpartition("::")[0].rpartition("::")[2]
+        ):
+            assert request.name.startswith(parent), (
+                f"{request.name} below {parent}: two servers would collide"
+            )
+
+
+def test_no_two_resources_of_one_type_share_a_name(built: Engine) -> None:
+    names = [(request.type, request.name) for request in built.requests]
+    assert len(names) == len(set(names)), "mocks accept it, the engine does not"
+
+
+def test_every_component_registers_its_outputs(built: Engine) -> None:
+    registered = {urn.rpartition("::")[2] for urn, outputs in built.outputs.items() if outputs}
+    assert {request.name for request in ours(built)} <= registered
+
+
+def test_containers_and_networks_say_whose_they_are(built: Engine) -> None:
+    for request in [*built.created(CONTAINER), *built.created(NETWORK)]:
+        labels = {each["label"]: each["value"] for each in plain(request.object)["labels"]}
+        assert labels["mailinfra.stack"] == "mailinfra-test", request.name
+
+
+def test_volumes_carry_no_label_for_a_changed_one_would_empty_them(built: Engine) -> None:
+    for request in built.created(VOLUME):
+        assert "labels" not in plain(request.object), request.name
+
+
+def test_two_servers_fit_into_one_program(engine: Engine) -> None:
+    def two() -> None:
+        build()
+        secrets = Secrets(passwords=Output.secret({}), database_password=None, smarthost_password=None)
+        other = ServerConfig.model_validate_json(
+            json.dumps({**SERVER, "network": {"subnet": "192.168.99.0/24"}})
+        )
+        args = mailserver.MailServerArgs(stack="mailinfra-other", server=other, secrets=secrets)
+        mailserver.MailServer("other", args)
+
+    declare(two)
+    names = [(request.type, request.name) for request in engine.requests]
+    assert len(names) == len(set(names))
+    volumes = [plain(request.object)["name"] for request in engine.created(VOLUME)]
+    assert len(volumes) == len(set(volumes))
+
+
+def test_no_secret_is_an_environment_variable_a_command_or_a_label(built: Engine) -> None:
+    for request in built.created(CONTAINER):
+        container = plain(request.object)
+        for place in ("envs", "command", "labels", "healthcheck", "name", "hostname"):
+            text = json.dumps(container.get(place))
+            assert "generated-" not in text, f"{place} of {request.name}"
+            assert "key of" not in text, f"{place} of {request.name}"
+
+
+def test_generated_secrets_reach_a_container_only_as_marked_uploads(built: Engine) -> None:
+    for request in built.created(CONTAINER):
+        for upload in plain(request.object).get("uploads") or []:
+            if "generated-" in upload["content"] or "key of" in upload["content"]:
+                assert is_secret(request.object.fields["uploads"]), f"{upload['file']} of {request.name}"
+
+
+def test_declared_passwords_are_marked_on_their_way_to_the_accounts(built: Engine) -> None:
+    (directory,) = built.created("mailinfra:index:Directory")
+    assert is_secret(directory.object.fields["passwords"])
+    for request in built.requests:
+        if request.type != "mailinfra:index:Directory":
+            assert "marker-of-alice" not in str(request.object), request.name
+
+
+def test_data_volumes_have_fixed_names_and_outlive_a_destroy(built: Engine) -> None:
+    kept = {
+        plain(request.object)["name"]: request.retainOnDelete
+        for request in built.created(VOLUME)
+        if request.retainOnDelete
+    }
+    assert kept == {
+        "mailinfra-test-mail": True,
+        "mailinfra-test-mysql": True,
+        "mailinfra-test-queue": True,
+    }, "with one of these volumes mail, accounts or contacts are gone"
+
+
+def test_a_throw_away_stack_keeps_nothing(engine: Engine) -> None:
+    declare(lambda: build(storage={"onDestroy": "delete"}))
+    assert not [request.name for request in engine.created(VOLUME) if request.retainOnDelete]
+
+
+def test_a_protected_stack_refuses_to_be_destroyed(engine: Engine) -> None:
+    declare(lambda: build(storage={"onDestroy": "protect"}))
+    protected = {plain(request.object)["name"] for request in engine.created(VOLUME) if request.protect}
+    assert protected == {"mailinfra-test-mail", "mailinfra-test-mysql", "mailinfra-test-queue"}
+
+
+def test_only_public_services_are_published_and_the_database_on_loopback_alone(engine: Engine) -> None:
+    declare(lambda: build(listen=["0.0.0.0"]))
+    published = {
+        (port["internal"], port["ip"])
+        for request in engine.created(CONTAINER)
+        for port in plain(request.object).get("ports") or []
+    }
+    assert (3306, "127.0.0.1") in published
+    world = {internal for internal, address in published if address == "0.0.0.0"}
+    assert {24, 4523, 3306}.isdisjoint(world), "LMTP, passwords and the database are for the containers"
+    assert {25, 465, 587, 143, 993, 110, 995} <= world
+
+
+def test_a_protocol_that_is_off_is_neither_published_nor_an_endpoint(engine: Engine) -> None:
+    servers: list[mailserver.MailServer] = []
+    declare(lambda: servers.append(build(ports={"pop3": False, "pop3s": False, "submission": False})))
+    assert sorted(servers[0].endpoints) == ["imap", "imaps", "smtp", "submissions", "webmail"]
+    published = {
+        port["internal"]
+        for request in engine.created(CONTAINER)
+        for port in plain(request.object).get("ports") or []
+    }
+    assert {110, 995, 587}.isdisjoint(published)
+
+
+def test_an_existing_database_replaces_the_container_and_nothing_else(engine: Engine) -> None:
+    external = {"external": {"host": "db.example.test", "administrator": "admin"}}
+    declare(lambda: build(database=external))
+    aliases = {
+        network["aliases"][0]
+        for request in engine.created(CONTAINER)
+        for network in plain(request.object).get("networksAdvanced") or []
+    }
+    assert aliases == {"dovecot", "postfix", "webmail"}
+    users = {plain(request.object)["user"] for request in engine.created("mysql:index/user:User")}
+    assert users == {"dovecot", "postfix", "roundcube"}
+
+
+def test_accounts_that_live_elsewhere_leave_the_tables_and_no_row(engine: Engine) -> None:
+    declare(lambda: build(accounts="external"))
+    assert engine.created("mailinfra:index:Schema")
+    assert not engine.created("mailinfra:index:Directory")
+
+
+def test_tables_come_before_rights_and_rows(built: Engine) -> None:
+    for token in ("mysql:index/user:User", "mailinfra:index:Directory"):
+        for request in built.created(token):
+            assert any("mailinfra:index:Schema" in urn for urn in request.dependencies), request.name
+
+
+def test_the_records_name_the_host_and_every_domain(engine: Engine) -> None:
+    servers: list[mailserver.MailServer] = []
+    declare(lambda: servers.append(build()))
+    records = {(record["type"], record["name"], record["value"]) for record in servers[0].dns_records}
+    assert ("A", "mail.example.test", "192.0.2.25") in records
+    assert ("MX", "example.test", "mail.example.test") in records
