@@ -5,6 +5,8 @@ driven (stack.py) or what is promised (the tests).
 """
 
 import base64
+import imaplib
+import poplib
 import time
 from collections.abc import Callable, Iterable
 from email.message import EmailMessage
@@ -132,20 +134,43 @@ class Server:
 
     def imap(self, user: str, protocol: str = "imaps", vantage: str = "outside") -> Imap:
         """Return an IMAP client that is logged in as `user`."""
+        return self.imap_as(user, self.password(user), protocol, vantage)
+
+    def imap_as(self, user: str, password: str, protocol: str = "imaps", vantage: str = "outside") -> Imap:
+        """Return an IMAP client that is logged in; raise imaplib's error where it may not be."""
         client = Imap(self.vantage(vantage), protocol, wrapped=self.tls if protocol in WRAPPED else None)
         if protocol not in WRAPPED:
             client.starttls(ssl_context=self.tls)
-        client.authenticate("PLAIN", lambda _: f"\0{user}\0{self.password(user)}".encode())
+        client.authenticate("PLAIN", lambda _: f"\0{user}\0{password}".encode())
         return client
 
     def pop3(self, user: str, protocol: str = "pop3s", vantage: str = "outside") -> Pop3:
         """Return a POP3 client that is logged in as `user`."""
+        return self.pop3_as(user, self.password(user), protocol, vantage)
+
+    def pop3_as(self, user: str, password: str, protocol: str = "pop3s", vantage: str = "outside") -> Pop3:
+        """Return a POP3 client that is logged in; raise poplib's error where it may not be."""
         client = Pop3(self.vantage(vantage), protocol, wrapped=self.tls if protocol in WRAPPED else None)
         if protocol not in WRAPPED:
             client.stls(context=self.tls)
         client.user(user)
-        client.pass_(self.password(user))
+        client.pass_(password)
         return client
+
+    def opens(self, user: str, password: str, protocol: str = "imaps") -> bool:
+        """Return whether a login works over IMAP or POP3."""
+        try:
+            if protocol.startswith("imap"):
+                self.imap_as(user, password, protocol).logout()
+            else:
+                self.pop3_as(user, password, protocol).quit()
+        except (imaplib.IMAP4.error, poplib.error_proto):
+            return False
+        return True
+
+    def journal(self, service: str) -> str:
+        """Return what a daemon's container has written since it was made."""
+        return self.stack.containers()[service].logs().decode("utf-8", "replace")
 
     def found(self, user: str, header: str, value: str, folder: str = "INBOX") -> list[bytes]:
         """Return every message in a folder of `user` with that in a header, whole, as IMAP shows it now."""

@@ -1,0 +1,249 @@
+"""Mail is read, sorted and fetched: over IMAP and POP3, on both ports of each, by several clients at once."""
+
+import imaplib
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from email import message_from_bytes, policy
+from typing import Any
+
+import pytest
+
+from tests.e2e.clients import Imap
+from tests.e2e.server import Server, letter, until
+from tests.e2e.stackfile import ALICE, BOB, DISABLED, ERIN, IMAP_ONLY, POP3_ONLY, RECEIVE_ONLY, SEND_ONLY
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+FOLDERS = {
+    "Archive": "\\Archive",
+    "Drafts": "\\Drafts",
+    "Junk": "\\Junk",
+    "Sent": "\\Sent",
+    "Trash": "\\Trash",
+}
+FRIEND = "friend@peer.test"
+
+
+def listed(client: Imap, command: str) -> dict[str, str]:
+    """Return folder -> its flags, as LIST or LSUB answers."""
+    _, lines = getattr(client, command)()
+    parted = [line.decode().partition(") ") for line in lines if isinstance(line, bytes)]
+    return {rest.split(" ", 1)[1].strip('"'): flags.lstrip("(") for flags, _, rest in parted}
+
+
+def test_the_five_folders_are_there_at_the_first_login_with_their_uses(server: Server) -> None:
+    with server.imap(RECEIVE_ONLY) as client:
+        there, subscribed = listed(client, "list"), listed(client, "lsub")
+    assert set(there) == {"INBOX", *FOLDERS}, "a client would make doubles of what is missing"
+    assert set(FOLDERS) <= set(subscribed)
+    for folder, flag in FOLDERS.items():
+        assert flag in there[folder].split()
+
+
+@pytest.mark.parametrize(
+    ("protocol", "kind"), [("imap", "imap"), ("imaps", "imap"), ("pop3", "pop3"), ("pop3s", "pop3")]
+)
+def test_mail_is_read_on_every_port(server: Server, protocol: str, kind: str) -> None:
+    sent = server.deliver(ALICE)
+    server.arrives(ALICE, sent)
+    if kind == "imap":
+        with server.imap(ALICE, protocol) as client:
+            client.select("INBOX", readonly=True)
+            assert client.search(None, "HEADER", "Message-ID", f'"{sent}"')[1] != [b""]
+    else:
+        pop3 = server.pop3(ALICE, protocol)
+        assert sent.encode() in b"\r\n".join(pop3.retr(pop3.stat()[0])[1])
+        pop3.quit()
+
+
+def test_an_idle_client_hears_of_new_mail_within_a_second(server: Server) -> None:
+    with server.imap(BOB) as client:
+        client.select("INBOX", readonly=True)
+        client.send(b"idle1 IDLE\r\n")
+        assert client.readline().startswith(b"+")
+        server.deliver(BOB)
+        taken = time.monotonic()
+        while not client.readline().rstrip().endswith(b"EXISTS"):
+            pass
+        waited = time.monotonic() - taken
+        client.send(b"DONE\r\n")
+        while not client.readline().startswith(b"idle1 OK"):
+            pass
+    assert waited < 1, f"it took {waited:.2f} s after the 250"
+
+
+def test_messages_are_appended_found_moved_and_deleted(server: Server) -> None:
+    message = letter(FRIEND, ERIN, subject="Ångström needle", text="In the haystack: Überraschung\r\n")
+    with server.imap(ERIN) as client:
+        assert (
+            client.append("Drafts", "(\\Draft)", imaplib.Time2Internaldate(0), message.as_bytes())[0] == "OK"
+        )
+        client.select("Drafts")
+        for criteria in (("SUBJECT", "needle"), ("BODY", "haystack"), ("BEFORE", "1-Feb-1970"), ("DRAFT",)):
+            assert client.search(None, *criteria)[1] == [b"1"], criteria
+        assert client.sort("(DATE)", "UTF-8", "ALL")[1] == [b"1"]
+        assert client.thread("REFERENCES", "UTF-8", "ALL")[1] == [b"(1)"]
+        assert client._simple_command("MOVE", "1", "Archive")[0] == "OK"
+        assert client.search(None, "ALL")[1] == [b""]
+        client.select("Archive")
+        assert client.fetch("1", "(FLAGS)")[1][0] is not None
+        client.store("1", "+FLAGS", "(\\Deleted)")
+        client.expunge()
+        assert client.search(None, "ALL")[1] == [b""]
+
+
+@pytest.mark.parametrize("name", ["Entwürfe", "日本語", "Привет мир", "a & b", "very~odd!#"])
+def test_folder_names_in_any_script_come_back_as_they_were_given(server: Server, name: str) -> None:
+    with server.imap(ERIN) as client:
+        coded = utf_7(name)
+        assert client.create(f'"{coded}"')[0] == "OK"
+    with server.imap(ERIN) as client:
+        assert coded in listed(client, "list")
+        assert client.delete(f'"{coded}"')[0] == "OK"
+
+
+def utf_7(name: str) -> str:
+    """Return a folder's name as IMAP4rev1 spells it (RFC 3501, section 5.1.3)."""
+    return name.replace("&", "&-") if name.isascii() else _shifted(name)
+
+
+def _shifted(name: str) -> str:
+    coded, run = "", ""
+    for character in f"{name}\0":
+        if character.isascii():
+            if run:
+                coded += "&" + run.encode("utf-7").decode().strip("+-").replace("/", ",") + "-"
+                run = ""
+            coded += "&-" if character == "&" else character
+        else:
+            run += character
+    return coded.rstrip("\0")
+
+
+def test_a_large_attachment_arrives_byte_for_byte(server: Server) -> None:
+    data = os.urandom(3_500_000)
+    message = letter(ALICE, BOB)
+    message.add_attachment(data, maintype="application", subtype="octet-stream", filename="Größe.bin")
+    with server.submission(ALICE) as client:
+        client.sendmail(ALICE, [BOB], message.as_bytes())
+    arrived = message_from_bytes(server.arrives(BOB, str(message["Message-ID"])), policy=policy.SMTP)
+    (attachment,) = arrived.iter_attachments()
+    assert attachment.get_filename() == "Größe.bin"
+    assert attachment.get_content() == data
+
+
+def test_pop3_keeps_mail_deletes_it_at_quit_and_numbers_it_for_good(server: Server) -> None:
+    ids = [server.deliver(POP3_ONLY) for _ in range(2)]
+    until(lambda: len(uidl(server)) == 2, 20, "both are there")
+    first = uidl(server)
+    assert uidl(server) == first, "reading deletes nothing and changes no number"
+
+    dropped = server.pop3(POP3_ONLY)
+    dropped.dele(1)
+    dropped.close()
+    assert uidl(server) == first, "a lost connection deletes nothing"
+
+    undone = server.pop3(POP3_ONLY)
+    undone.dele(1)
+    undone.rset()
+    undone.quit()
+    assert uidl(server) == first, "RSET takes a deletion back"
+
+    done = server.pop3(POP3_ONLY)
+    done.dele(1)
+    done.quit()
+    assert uidl(server) == first[1:]
+    left = server.pop3(POP3_ONLY)
+    assert ids[1].encode() in b"\r\n".join(left.retr(1)[1])
+    left.quit()
+
+
+def uidl(server: Server) -> list[bytes]:
+    """Return the lasting numbers of all messages that POP3 shows."""
+    client = server.pop3(POP3_ONLY)
+    found = [line.split()[1] for line in client.uidl()[1]]
+    client.quit()
+    return found
+
+
+def test_many_clients_of_one_mailbox_lose_nothing(server: Server) -> None:
+    marks = [f"session-{number}" for number in range(10)]
+
+    def write(mark: str) -> None:
+        with server.imap(IMAP_ONLY) as client:
+            for number in range(5):
+                message = letter(FRIEND, IMAP_ONLY, subject=f"{mark} {number}")
+                assert client.append("INBOX", "", imaplib.Time2Internaldate(0), message.as_bytes())[0] == "OK"
+
+    with ThreadPoolExecutor(len(marks)) as pool:
+        list(pool.map(write, marks))
+    with server.imap(IMAP_ONLY) as one, server.imap(IMAP_ONLY) as other:
+        one.select("INBOX")
+        other.select("INBOX")
+        assert len(one.search(None, "SUBJECT", "session-")[1][0].split()) == 50
+        one.store("1", "+FLAGS", "(\\Flagged)")
+        other.noop()
+        assert other.search(None, "FLAGGED")[1] == [b"1"]
+        one.store("1:50", "+FLAGS", "(\\Deleted)")
+        one.expunge()
+        other.noop()
+        assert other.search(None, "SUBJECT", "session-")[1] == [b""]
+
+
+@pytest.mark.parametrize(
+    ("user", "protocols"),
+    [
+        (ALICE, {"imaps", "pop3s"}),
+        (DISABLED, set()),
+        (SEND_ONLY, set()),
+        (IMAP_ONLY, {"imaps"}),
+        (POP3_ONLY, {"pop3s"}),
+    ],
+)
+def test_each_mailbox_opens_over_its_protocols_only(server: Server, user: str, protocols: set[str]) -> None:
+    assert {
+        name for name in ("imaps", "pop3s") if server.opens(user, server.password(user), name)
+    } == protocols
+
+
+@pytest.mark.parametrize("login", ["ALICE@Example.Test", "alice@EXAMPLE.TEST"])
+def test_a_login_is_the_address_in_any_case(server: Server, login: str) -> None:
+    assert server.opens(login, server.password(ALICE))
+
+
+@pytest.mark.parametrize(
+    "login",
+    [
+        "alice",
+        "sales@example.test",
+        "alice+detail@example.test",
+        "alice@twin.test",
+        "älice@example.test",
+        "alice@example.test' OR '1'='1",
+        "../bob@example.test",
+        "alice@example.test\t",
+    ],
+)
+def test_nothing_else_is_a_login(server: Server, login: str) -> None:
+    assert not server.opens(login, server.password(ALICE))
+
+
+def test_wrong_password_and_unknown_user_look_alike(server: Server) -> None:
+    answers = []
+    for user in (ALICE, "nobody@example.test"):
+        with pytest.raises(imaplib.IMAP4.error) as refused:
+            server.imap_as(user, "wrong")
+        answers.append(str(refused.value))
+    assert answers[0] == answers[1]
+    assert "AUTHENTICATIONFAILED" in answers[0]
+
+
+def test_each_mailbox_has_a_folder_of_its_own_on_the_disk(server: Server) -> None:
+    for user in (ALICE, BOB, ERIN):
+        server.arrives(user, server.deliver(user))
+    find = ["find", "/mail", "-maxdepth", "2", "-type", "d"]
+    output: Any = server.stack.containers()["dovecot"].exec_run(find).output
+    folders = set(output.decode().split("\n"))
+    assert {f"/mail/example.test/{name}" for name in ("alice", "bob")} | {"/mail/second.test/erin"} <= folders
+    assert not [folder for folder in folders if "%" in folder or "{" in folder]

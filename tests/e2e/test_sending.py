@@ -1,0 +1,96 @@
+"""Mail from our users to the world: the right server, encrypted where it can be, once, no silent failure."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.ground.addresses import PEERS
+from tests.e2e.ground.mail import Received
+from tests.e2e.ground.zones import HOSTNAME
+from tests.e2e.server import Server, until
+from tests.e2e.stackfile import ALICE, BOB
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+
+def at(server: Server, peer: str, message_id: str) -> list[Received]:
+    """Return every copy of a message that a peer has taken."""
+    return [mail for mail in server.world.received(peer) if message_id.encode() in mail.raw]
+
+
+def reaches(server: Server, peer: str, message_id: str, seconds: float = 20) -> Received:
+    """Return the one copy of a message that a peer gets."""
+    (one,) = until(lambda: at(server, peer, message_id), seconds, f"{message_id} is at {peer}")
+    return one
+
+
+@pytest.fixture
+def stopped(server: Server) -> Iterator[list[str]]:
+    """Peers named here are stopped; all of them run again afterwards."""
+    names: list[str] = []
+    yield names
+    for name in PEERS:
+        server.world.container(name).start()
+
+
+def test_mail_goes_to_the_first_mail_exchanger_over_tls_and_ipv6(server: Server) -> None:
+    sent = server.submit(ALICE, "friend@peer.test")
+    mail = reaches(server, "mx1", sent)
+    assert mail.encrypted, "the peer offers STARTTLS"
+    assert mail.helo == HOSTNAME
+    assert (mail.sender, mail.recipients) == (ALICE, ("friend@peer.test",))
+    assert ":" in mail.client, "both have IPv6"
+    assert not at(server, "mx2", sent)
+
+
+def test_a_peer_without_tls_gets_its_mail_too(server: Server) -> None:
+    assert not reaches(server, "plain", server.submit(ALICE, "friend@plain.test")).encrypted
+
+
+@pytest.mark.parametrize("domain", ["only6.test", "no-mx.test"])
+def test_a_domain_with_one_kind_of_address_or_no_mail_exchanger_gets_its_mail(
+    server: Server, domain: str
+) -> None:
+    reaches(server, "mx2", server.submit(ALICE, f"friend@{domain}"))
+
+
+def test_a_domain_that_takes_no_mail_is_refused_to_the_user_at_once(server: Server) -> None:
+    with server.submission(ALICE) as client:
+        answers = client.rcpt_codes("friend@null-mx.test", "friend@nowhere.test", sender=ALICE)
+    assert [code // 100 for code, _ in answers] == [5, 4], answers
+
+
+def test_the_second_mail_exchanger_gets_it_while_the_first_is_down(
+    server: Server, stopped: list[str]
+) -> None:
+    server.world.container("mx1").stop(timeout=0)
+    reaches(server, "mx2", server.submit(ALICE, "friend@peer.test"), seconds=60)
+
+
+def test_mail_for_a_peer_that_is_down_waits_and_arrives_once(server: Server, stopped: list[str]) -> None:
+    server.world.container("plain").stop(timeout=0)
+    sent = server.submit(ALICE, "friend@plain.test")
+    until(
+        lambda: sent in server.journal("postfix") and "status=deferred" in server.journal("postfix"),
+        60,
+        "deferred",
+    )
+    server.world.container("plain").start()
+    reaches(server, "plain", sent, seconds=90)
+    assert not server.found(ALICE, "Subject", "Undelivered Mail Returned to Sender")
+
+
+def test_a_refusal_by_the_peer_comes_back_to_the_sender_once(server: Server) -> None:
+    sent = server.submit(BOB, "refuse@peer.test")
+    bounce = server.arrives(BOB, "Undelivered Mail Returned to Sender", "Subject")
+    assert sent.encode() in bounce
+    assert b"550 5.1.1 no such user here" in bounce
+    head = bounce.partition(b"\r\n\r\n")[0].decode()
+    assert "Return-Path: <>" in head
+    assert not at(server, "mx1", sent)
+
+
+def test_an_alias_to_elsewhere_forwards_and_keeps_a_copy(server: Server) -> None:
+    sent = server.deliver("abroad@example.test", sender="stranger@stranger.test")
+    server.arrives(BOB, sent)
+    assert reaches(server, "mx1", sent).recipients == ("friend@peer.test",)
