@@ -102,6 +102,9 @@ def import_folder(machine: Machine, folder: Path) -> None:
     except subprocess.TimeoutExpired:
         packer.kill()
         raise CommandFailed("docker import took longer than 300 s", None, []) from None
+    finally:
+        if packer.stdout:
+            packer.stdout.close()
     if packer.wait(30) or done.returncode:
         raise CommandFailed("docker import failed", None, done.stderr.splitlines())
 

@@ -65,7 +65,7 @@ def ask(
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return Answer(code=124, text="", error=f"no answer within {timeout_seconds:.0f} s")
+        return Answer(code=124, text="", error=f"no answer within {timeout_seconds:g} s")
     except OSError as error:
         return Answer(code=127, text="", error=str(error))
     return Answer(code=done.returncode, text=done.stdout.strip(), error=done.stderr.strip())
@@ -108,8 +108,9 @@ def run(
         code = process.wait(timeout_seconds)
     except subprocess.TimeoutExpired:
         end(process)
+        reader.join(5)
         raise CommandFailed(
-            f"{name} took longer than {timeout_seconds:.0f} s and was ended", log, tail
+            f"{name} took longer than {timeout_seconds:g} s and was ended", log, tail
         ) from None
     except BaseException:
         end(process)
@@ -121,8 +122,8 @@ def run(
 
 def _read(process: subprocess.Popen[str], log: Path, tail: list[str], tell: Callable[[str], None]) -> None:
     assert process.stdout is not None  # noqa: S101 - it was asked for with PIPE
-    with log.open("w", encoding="utf-8") as file:
-        for line in process.stdout:
+    with log.open("w", encoding="utf-8") as file, process.stdout as output:
+        for line in output:
             file.write(line)
             if line.strip():
                 tail[:] = [*tail, line.rstrip()][-TAIL_LINES:]

@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import time
 from pathlib import Path
 
@@ -97,33 +96,36 @@ def start(machine: Machine) -> None:
         raise Problem("there is no dockerd on PATH although Docker is installed", "Put /usr/sbin on PATH")
     log = machine.log("dockerd")
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [program],
-            env=dict(machine.env),
-            stdin=subprocess.DEVNULL,
-            stdout=output,  # never ours: a daemon that holds it would keep a CI run from ending
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    output = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    # Not with subprocess: it means to outlive us. Its output is never ours: a daemon that holds it
+    # would keep a CI run from ending.
+    pid = os.posix_spawn(
+        program,
+        [str(program)],
+        dict(machine.env),
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(log), output, 0o644),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
     record(machine).parent.mkdir(parents=True, exist_ok=True)
-    record(machine).write_text(json.dumps({"pid": process.pid, "began": began(machine, process.pid)}))
-    if wait_for(machine, process):
+    record(machine).write_text(json.dumps({"pid": pid, "began": began(machine, pid)}))
+    if wait_for(machine, pid):
         return
     stop_docker(machine)
     last = [line for line in log.read_text(errors="replace").splitlines() if line.strip()][-1:]
     raise Problem(f"the Docker engine does not start: {''.join(last) or 'it says nothing'}", f"Read {log}")
 
 
-def wait_for(machine: Machine, process: subprocess.Popen[bytes] | None) -> bool:
+def wait_for(machine: Machine, pid: int | None) -> bool:
     """Return whether the daemon answers before the time is up or the process has ended."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if version(machine).good:
             return True
-        if process and process.poll() is not None:
-            return False
-        if process is None and not machine.find("systemctl"):
+        if pid and ended(pid):
             return False
         time.sleep(0.5)
     return False
@@ -161,11 +163,16 @@ def stop_docker(machine: Machine) -> bool:
         return False
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + 30
-    while began(machine, pid) and time.monotonic() < deadline:
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, os.WNOHANG)
+    while began(machine, pid) and not ended(pid) and time.monotonic() < deadline:
         time.sleep(0.2)
     return True
+
+
+def ended(pid: int) -> bool:
+    """Return whether a process that this run started has ended; False for any other."""
+    with contextlib.suppress(ChildProcessError):
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    return False
 
 
 def free_bytes(machine: Machine) -> int | None:

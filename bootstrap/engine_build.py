@@ -71,7 +71,7 @@ def build_engine(machine: Machine) -> Path:
     unfinished = folder.with_name(f"{folder.name}.{os.getpid()}")
     unfinished.mkdir(parents=True)
     try:
-        with machine.report.step(NEED, "building from its Go modules, once, some four minutes") as step:
+        with machine.report.step(NEED, "building from Go modules (some minutes, once)") as step:
             for part in PARTS:
                 compile_part(machine, go, part, unfinished, step)
             copy_scripts(go, unfinished)

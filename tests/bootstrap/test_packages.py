@@ -1,0 +1,113 @@
+"""Python packages: uv from wherever it is, and the environment exactly as locked."""
+
+import pytest
+
+from bootstrap.packages import bring_packages, bring_uv, locked_version
+from bootstrap.problem import Problem
+from tests.bootstrap.conftest import World
+
+PIP_FETCHES_UV = """
+case "$*" in
+  *--version*) exit 0 ;;
+  *install*) while [ $# -gt 0 ]; do [ "$1" = --target ] && folder=$2; shift; done
+     mkdir -p "$folder/bin" && touch "$folder/bin/uv" ;;
+esac
+"""
+
+
+def test_the_environment_is_made_from_the_lock_with_hashes(world: World) -> None:
+    world.program("uv", f"mkdir -p {world.project}/.venv")
+    bring_packages(world.machine())
+    venv, sync = world.calls
+    assert venv.startswith("uv venv")
+    assert sync.startswith("uv pip sync --require-hashes")
+    assert sync.endswith("requirements.txt")
+    assert "2 as locked, installed by uv on PATH" in world.said
+
+
+def test_nothing_is_installed_twice(world: World) -> None:
+    world.program("uv")
+    world.with_packages()
+    bring_packages(world.machine())
+    before = [call for call in world.calls if call.startswith("uv")]
+    bring_packages(world.machine())
+    assert [call for call in world.calls if call.startswith("uv")] == before
+    assert world.said.endswith("Python packages   2 as locked\n")
+
+
+def test_a_changed_lock_is_installed(world: World) -> None:
+    world.program("uv")
+    world.with_packages()
+    bring_packages(world.machine())
+    (world.project / "requirements.txt").write_text("pulumi==3.260.0\n")
+    bring_packages(world.machine())
+    assert len([call for call in world.calls if call.startswith("uv pip sync")]) == 2
+
+
+def test_an_environment_whose_python_is_gone_is_made_anew(world: World) -> None:
+    world.program("uv")
+    world.with_packages()
+    bring_packages(world.machine())
+    (world.project / ".venv/bin/python").unlink()
+    bring_packages(world.machine())
+    assert world.calls[-2].startswith("uv venv")
+
+
+def test_uv_is_fetched_with_pip_by_its_hash(world: World) -> None:
+    world.program("python3", PIP_FETCHES_UV)
+    uv, source = bring_uv(world.machine())
+    assert uv.exists()
+    assert source == "uv fetched with pip"
+    assert "--require-hashes" in world.calls[-1]
+    assert bring_uv(world.machine())[1] == "uv brought earlier"
+
+
+def test_a_python_without_pip_gets_a_bare_environment_with_one(world: World) -> None:
+    world.program(
+        "python3",
+        f"""case "$*" in
+          *venv*) mkdir -p "$4/bin" && cp {world.folder}/pip-python "$4/bin/python" ;;
+          *) echo No module named pip >&2; exit 1 ;;
+        esac""",
+    )
+    world.program("pip-python", PIP_FETCHES_UV, folder=world.folder)
+    assert bring_uv(world.machine(root=False))[0].exists()
+
+
+def test_debian_brings_what_its_python_lacks(world: World) -> None:
+    world.program("python3", "exit 1")
+    world.program("apt-get")
+    system = world.folder / "system/usr/bin"
+    world.program("pip-python", PIP_FETCHES_UV, folder=world.folder)
+    world.program(
+        "python3", f'mkdir -p "$4/bin"; cp {world.folder}/pip-python "$4/bin/python"', folder=system
+    )
+    assert bring_uv(world.machine())[0].exists()
+    assert "apt-get install --yes --no-install-recommends python3-venv" in world.calls
+
+
+def test_no_pip_and_no_root_is_a_sentence_with_remedy(world: World) -> None:
+    world.program("python3", "exit 1")
+    with pytest.raises(Problem, match=r"neither pip nor ensurepip.*Install pip or uv, or run this as root"):
+        bring_uv(world.machine(root=False))
+
+
+def test_an_index_that_does_not_answer_is_a_sentence_with_remedy(world: World) -> None:
+    script = 'case "$*" in *--version*) exit 0;; esac; echo ERROR: No matching distribution found; exit 1'
+    world.program("python3", script)
+    with pytest.raises(Problem, match=r"pip cannot fetch it: ERROR: No matching.*pip config list"):
+        bring_uv(world.machine())
+
+
+def test_a_failed_install_is_not_taken_for_a_good_one(world: World) -> None:
+    world.program("uv", 'case "$*" in *sync*) echo hash mismatch; exit 2;; esac')
+    machine = world.machine()
+    for _ in range(2):
+        with pytest.raises(Problem, match="the Python packages cannot be installed: hash mismatch"):
+            bring_packages(machine)
+
+
+def test_the_locked_version_is_read_from_the_lock(world: World) -> None:
+    assert locked_version(world.machine(), "pulumi") == "3.259.0"
+    with pytest.raises(Problem, match=r"locks no pulumi-docker\. Run make lock"):
+        locked_version(world.machine(), "pulumi-docker")
