@@ -52,6 +52,17 @@ class Connection:
         }
 
 
+class Provider(pulumi.ProviderResource):
+    """Our own provider, declared: the one by default would take the stack's whole configuration for its own.
+
+    It has the project's name, and the engine hands a default provider all configuration of that namespace:
+    each edited setting would be a change of it, and the passwords would lie in its state.
+    """
+
+    def __init__(self, name: str, opts: ResourceOptions | None = None) -> None:
+        super().__init__("mailinfra", name, {}, opts)
+
+
 class Schema(pulumi.CustomResource):
     """The tables of the `mail` database, at one revision. They outlive a destroy, rows and all."""
 

@@ -1,6 +1,6 @@
 """What stands beside the form: the accounts in a file of their own, and the declared passwords.
 
-Owns reading that file and the rules between passwords and mailboxes. Does not own where the form comes from (config.py).
+Owns reading that file and the rules between passwords and mailboxes. Does not own pulumi's side (config.py).
 """
 
 from collections.abc import Iterator, Mapping
