@@ -44,7 +44,7 @@ def test_other_folders_are_respected_unless_relative(world: World) -> None:
 
 
 def environment(world: World, *, local: bool, **env: str) -> tuple[dict[str, str], str]:
-    machine = world.machine(**env)
+    machine = world.machine().with_env(**env)
     engine = Engine(program=Path("/engine's/bin/pulumi"), version="3.259.0")
     made = compose(machine, engine, Plugins(home=Path("/home of/plugins"), local=local), bring_state(machine))
     return made.over(machine.env), made.shell()
