@@ -5,6 +5,7 @@ Owns the whole form and the only access to pulumi.Config. Does not own its secti
 resource.
 """
 
+import difflib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ from typing import Any
 
 import pulumi
 from pulumi import Output
-from pulumi.runtime import is_config_secret
+from pulumi.runtime import get_config_env, is_config_secret
+from pulumi.runtime.config import CONFIG
 from pydantic import ValidationError
 
 from mailinfra.settings.explanation import explain
@@ -20,6 +22,8 @@ from mailinfra.settings.files import Beside, by_stored_address, password_mistake
 from mailinfra.settings.server import ServerConfig
 
 __all__ = ["Secrets", "ServerConfig", "check", "load", "load_secrets"]
+
+SECRET_KEYS = ("passwords", "databasePassword", "smarthostPassword")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +53,7 @@ def load(config: pulumi.Config) -> ServerConfig:
             "mailinfra:server is missing from the stack file; copy it from Pulumi.example.yaml, "
             "docs/configuration.md describes every field"
         )
-    return check(json.loads(text), beside(config))
+    return check(_value(text), beside(config))
 
 
 def load_secrets(config: pulumi.Config) -> Secrets:
@@ -70,6 +74,7 @@ def check(given: Any, beside: Beside) -> ServerConfig:
         server = ServerConfig.model_validate(given)
     except ValidationError as error:
         lines += explain(error, accounts_file)
+    lines += beside.mistakes
     lines += password_mistakes(beside.passwords, given.get("accounts") if isinstance(given, dict) else None)
     if server is not None:
         lines += unpaired(server, beside)
@@ -79,17 +84,37 @@ def check(given: Any, beside: Beside) -> ServerConfig:
 
 
 def beside(config: pulumi.Config) -> Beside:
-    """Return what the checks need to know of the secret keys, and refuse one that is not encrypted."""
-    for key in ("passwords", "databasePassword", "smarthostPassword"):
-        if config.get(key) is not None and not is_config_secret(config.full_key(key)):
-            raise pulumi.RunError(
-                f"mailinfra:{key} stands in clear text; change it, then `pulumi config set --secret`"
-            )
+    """Return what the checks need to know of the keys beside the form."""
+    passwords = config.get("passwords")
     return Beside(
-        passwords=config.get_object("passwords"),
+        passwords=None if passwords is None else _value(passwords),
         database_password=config.get("databasePassword") is not None,
         smarthost_password=config.get("smarthostPassword") is not None,
+        mistakes=tuple(misplaced(config)),
     )
+
+
+def misplaced(config: pulumi.Config) -> Iterator[str]:
+    """Return each key of ours that nothing reads, and each secret that is not encrypted; quote no value."""
+    start = config.full_key("")
+    given = {*CONFIG.get(), *get_config_env()}
+    for key in sorted(one.removeprefix(start) for one in given if one.startswith(start)):
+        if key in SECRET_KEYS and not is_config_secret(config.full_key(key)):
+            yield f"{start}{key}: stands in clear text; change it, then `pulumi config set --secret`"
+        elif key not in {"server", *SECRET_KEYS}:
+            near = difflib.get_close_matches(key, ["server", *SECRET_KEYS], n=1)
+            remedy = (
+                f"did you mean {start + near[0]!r}?" if near else f"all settings stand under {start}server"
+            )
+            yield f"{start}{key}: is read by nothing; {remedy}"
+
+
+def _value(text: str) -> Any:
+    """Return what a configuration key holds; the engine hands over JSON, or a plain text as it is."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def unpaired(server: ServerConfig, beside: Beside) -> Iterator[str]:

@@ -3,7 +3,7 @@
 Owns reading that file and the rules between passwords and mailboxes. Does not own pulumi's side (config.py).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,9 @@ class Beside:
 
     smarthost_password: bool
     """Whether `mailinfra:smarthostPassword` is there."""
+
+    mistakes: Sequence[str] = ()
+    """Lines about the keys themselves."""
 
 
 def read_accounts(path: str) -> Any:

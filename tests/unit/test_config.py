@@ -8,7 +8,7 @@ from typing import Any
 import pulumi
 import pytest
 import yaml
-from pulumi.runtime import set_all_config
+from pulumi.runtime import set_all_config, set_config
 
 from mailinfra.config import load
 from tests.unit.form import accepted, accounts, form, refused
@@ -186,7 +186,38 @@ def test_a_secret_within_the_form_is_sent_to_a_key_of_its_own(config: pulumi.Con
 
 def test_a_secret_key_in_clear_text_is_refused_without_quoting_it(config: pulumi.Config) -> None:
     stack([], server=form(), databasePassword="hunter2")
-    with pytest.raises(pulumi.RunError, match="databasePassword stands in clear text; change it") as caught:
+    with pytest.raises(pulumi.RunError, match="databasePassword: stands in clear text; change it") as caught:
+        load(config)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_key_that_nothing_reads_is_refused_with_the_nearest_one(config: pulumi.Config) -> None:
+    stack(["password"], server=form(), password="hunter2", hostname="mail.example.test")
+    with pytest.raises(pulumi.RunError) as caught:
+        load(config)
+    assert [line.strip() for line in str(caught.value).splitlines()[1:]] == [
+        "mailinfra:hostname: is read by nothing; all settings stand under mailinfra:server",
+        "mailinfra:password: is read by nothing; did you mean 'mailinfra:passwords'?",
+    ]
+
+
+def test_keys_of_other_projects_are_left_alone(config: pulumi.Config) -> None:
+    stack([], server=form())
+    set_config("docker:host", "unix:///var/run/docker.sock")
+    assert load(config).hostname == "mail.example.test"
+
+
+def test_a_form_that_is_one_word_is_refused(config: pulumi.Config) -> None:
+    stack([], server="mail.example.test")
+    with pytest.raises(pulumi.RunError, match="server: must be a group of settings"):
+        load(config)
+
+
+def test_passwords_that_are_one_word_are_refused_without_quoting_it(config: pulumi.Config) -> None:
+    stack(["passwords"], server=form(), passwords="hunter2")
+    with pytest.raises(
+        pulumi.RunError, match="mailinfra:passwords: must be an object of addresses"
+    ) as caught:
         load(config)
     assert "hunter2" not in str(caught.value)
 
