@@ -32,6 +32,7 @@ CHECKS = {
     "ruff": ("bin/ruff", "check", "."),
     "format": ("bin/ruff", "format", "--check", "."),
     "mypy": ("bin/mypy",),
+    "generated files": ("bin/pytest", "-q", "tests/unit/test_schema.py"),
 }
 """Name -> command in the virtual environment."""
 

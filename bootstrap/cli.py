@@ -16,7 +16,7 @@ from bootstrap.machine import Machine
 from bootstrap.packages import bring_packages, bring_uv
 from bootstrap.ports import require_free_ports
 from bootstrap.problem import Problem
-from bootstrap.pulumi_cli import stack_file
+from bootstrap.pulumi_cli import Absent, stack_file
 from bootstrap.ready import ready, ready_for_tests
 from bootstrap.report import Report
 
@@ -50,7 +50,7 @@ def preview(machine: Machine, arguments: argparse.Namespace) -> int:
 
 def destroy(machine: Machine, arguments: argparse.Namespace) -> int:
     """Remove the stack and keep its data; with --purge remove that too, after a question."""
-    it = ready(machine, arguments.stack, create=False)
+    it = ready(machine, arguments.stack, Absent.REFUSE)
     machine.report.say()
     if arguments.purge:
         return volumes.purge(it.pulumi, it.stack, sys.stdin.readline)
@@ -59,7 +59,7 @@ def destroy(machine: Machine, arguments: argparse.Namespace) -> int:
 
 def env(machine: Machine, arguments: argparse.Namespace) -> int:
     """Print what a shell evaluates to use pulumi itself: eval "$(make env)"."""
-    print(ready(machine, arguments.stack).environment.shell())
+    print(ready(machine, arguments.stack, Absent.IGNORE).environment.shell())
     return 0
 
 

@@ -6,6 +6,7 @@ Owns how make calls the engine. Does not own what a stack declares, nor what sta
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,19 @@ REMEDIES = {
     "locked by": "Wait for the other update; if none runs, pulumi cancel removes the lock",
 }
 """What Pulumi says -> what a person does about it."""
+
+
+class Absent(Enum):
+    """What to do about a stack that does not exist yet."""
+
+    CREATE = "create"
+    """Bring it into being."""
+
+    REFUSE = "refuse"
+    """End with a sentence."""
+
+    IGNORE = "ignore"
+    """Go on; a person will create it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +68,12 @@ class Pulumi:
         stacks: list[dict[str, Any]] = json.loads(said.text) if said.good and said.text else []
         return next((str(stack["name"]).rpartition("/")[2] for stack in stacks if stack.get("current")), "")
 
-    def select(self, stack: str, *, create: bool) -> None:
-        """Make `stack` the selected one; it begins to exist only where `create` says so."""
-        self.tell("stack", "select", stack, *(["--create"] if create else []))
+    def select(self, stack: str, absent: Absent) -> None:
+        """Make `stack` the selected one; `absent` says what happens where it does not exist yet."""
+        if absent is Absent.IGNORE:
+            self._ask("stack", "select", stack)
+        else:
+            self.tell("stack", "select", stack, *(["--create"] if absent is Absent.CREATE else []))
 
     def outputs(self, stack: str) -> Mapping[str, Any]:
         """Return the stack's outputs, secrets in clear text."""

@@ -15,7 +15,7 @@ from bootstrap.environment import Environment, compose
 from bootstrap.machine import Machine
 from bootstrap.packages import bring_packages
 from bootstrap.plugins import bring_plugins
-from bootstrap.pulumi_cli import Pulumi, stack_file
+from bootstrap.pulumi_cli import Absent, Pulumi, stack_file
 from bootstrap.state import bring_state
 
 
@@ -33,7 +33,7 @@ class Ready:
     """The stack that this command is about; it is the selected one."""
 
 
-def ready(machine: Machine, stack: str, *, create: bool = True) -> Ready:
+def ready(machine: Machine, stack: str, absent: Absent = Absent.CREATE) -> Ready:
     """Bring every need and select the stack: the named, else the selected one, else what can run here."""
     with alone(machine):
         environment, pulumi = prepare(machine, bring_state)
@@ -41,7 +41,7 @@ def ready(machine: Machine, stack: str, *, create: bool = True) -> Ready:
         chosen = stack or pulumi.selected() or choose_stack(machine)
         file = stack_file(machine, chosen)
         bring_images(machine, file)
-        pulumi.select(chosen, create=create)
+        pulumi.select(chosen, absent)
         machine.report.found("Stack", chosen)
     return Ready(pulumi=pulumi, environment=environment, stack=chosen)
 

@@ -127,8 +127,8 @@ def test_every_folder_of_tests_is_in_a_tier() -> None:
 
 
 def test_a_failed_check_fails_the_run_and_is_named(world: World) -> None:
-    for program in ("ruff", "mypy"):
-        world.program(program, f"[ {program} = ruff ]", folder=world.project / ".venv/bin")
+    for program in ("ruff", "mypy", "pytest"):
+        world.program(program, f"[ {program} != mypy ]", folder=world.project / ".venv/bin")
     assert checks.check(world.machine()) == 1
     assert world.said.endswith("Failed: mypy\n")
 

@@ -10,7 +10,7 @@ import pytest
 from bootstrap import volumes
 from bootstrap.engine import Engine
 from bootstrap.problem import Problem
-from bootstrap.pulumi_cli import Pulumi, stack_file
+from bootstrap.pulumi_cli import Absent, Pulumi, stack_file
 from bootstrap.summary import lines, write_certificate
 from tests.bootstrap.conftest import World
 
@@ -104,7 +104,12 @@ def test_the_selected_stack_is_known_by_its_short_name(world: World) -> None:
 
 def test_what_pulumi_refuses_comes_with_a_remedy(world: World) -> None:
     with pytest.raises(Problem, match=r"no stack named 'dev' found\. make up brings it into being"):
-        pulumi(world).select("dev", create=False)
+        pulumi(world).select("dev", Absent.REFUSE)
+
+
+def test_a_shell_can_be_made_ready_for_a_stack_that_a_person_will_create(world: World) -> None:
+    pulumi(world).select("dev", Absent.IGNORE)
+    assert world.calls == ["pulumi stack select dev"], "pulumi stack init must find no stack yet"
 
 
 def test_a_stack_without_a_file_is_a_sentence_with_remedy(world: World) -> None:
