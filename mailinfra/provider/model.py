@@ -6,6 +6,7 @@ bag that was read back equals the one that was declared.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any, TypeVar
 
 INITIAL, OWNED = "initial", "owned"
@@ -71,6 +72,7 @@ KINDS: Mapping[str, type[Domain] | type[Mailbox] | type[Alias]] = {
 }
 
 
+@cache
 def camel(name: str) -> str:
     """Return a Python name as it is written in a property bag."""
     head, *tail = name.split("_")
@@ -92,22 +94,28 @@ def to_bag(entry: Domain | Mailbox | Alias) -> dict[str, Any]:
     return bag
 
 
+@cache
+def _properties(kind: type[Any]) -> dict[str, tuple[str, Any]]:
+    """Return property -> (field, its default)."""
+    return {camel(item.name): (item.name, item.default) for item in fields(kind)}
+
+
 def from_bag(kind: type[Entry], bag: Mapping[str, Any]) -> Entry:
     """Return the entry that `bag` describes; raise ValueError for an unknown property or another type."""
-    known = {camel(item.name): item for item in fields(kind)}
+    known = _properties(kind)
     values: dict[str, Any] = {}
     for name, value in bag.items():
         if name not in known:
             raise ValueError(f"{name}: there is no such property; there are {', '.join(sorted(known))}")
-        default: Any = known[name].default
+        field_name, default = known[name]
         if value is None:
             continue
         if isinstance(default, tuple):
             if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
                 raise ValueError(f"{name}: must be a list of texts; given {value!r}")
-            values[known[name].name] = tuple(sorted(value))
+            values[field_name] = tuple(sorted(value))
         elif isinstance(value, type(default)):
-            values[known[name].name] = value
+            values[field_name] = value
         else:
             wanted = "true or false" if isinstance(default, bool) else "a text"
             raise ValueError(f"{name}: must be {wanted}; given {value!r}")
