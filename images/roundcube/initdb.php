@@ -1,5 +1,6 @@
 <?php
 // Brings the database to this release's schema: an empty one is filled, an older one is migrated.
+define('INSTALL_PATH', '/var/lib/roundcube/');
 require_once '/usr/share/roundcube/program/include/clisetup.php';
 
 $schema = '/usr/share/roundcube/SQL';
