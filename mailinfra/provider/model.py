@@ -94,15 +94,15 @@ def to_bag(entry: Domain | Mailbox | Alias) -> dict[str, Any]:
     return bag
 
 
-@cache
-def _properties(kind: type[Any]) -> dict[str, tuple[str, Any]]:
-    """Return property -> (field, its default)."""
-    return {camel(item.name): (item.name, item.default) for item in fields(kind)}
+PROPERTIES: dict[Any, dict[str, tuple[str, Any]]] = {
+    kind: {camel(item.name): (item.name, item.default) for item in fields(kind)} for kind in KINDS.values()
+}
+"""Kind of entry -> property -> (field, its default)."""
 
 
 def from_bag(kind: type[Entry], bag: Mapping[str, Any]) -> Entry:
     """Return the entry that `bag` describes; raise ValueError for an unknown property or another type."""
-    known = _properties(kind)
+    known = PROPERTIES[kind]
     values: dict[str, Any] = {}
     for name, value in bag.items():
         if name not in known:

@@ -1,0 +1,92 @@
+"""Previews: the changed entries and no other, told without a database."""
+
+from typing import Any
+
+from pulumi.runtime.rpc import UNKNOWN
+
+from mailinfra.provider import directory, schema
+from mailinfra.provider.difference import differences, join
+
+CONNECTION = {"host": "127.0.0.1", "port": 3306.0, "database": "mail"}
+PEOPLE = {f"u{number}@example.org": {"enabled": True, "password": "initial"} for number in range(100)}
+
+
+def inputs(**changes: Any) -> dict[str, Any]:
+    bag: dict[str, Any] = {
+        "connection": CONNECTION,
+        "domains": {"example.org": {}},
+        "mailboxes": PEOPLE,
+        "aliases": {},
+        "passwords": {},
+        "undeclared": "keep",
+        "hashing": {},
+    }
+    return bag | changes
+
+
+def state(**changes: Any) -> dict[str, Any]:
+    computed: dict[str, Any] = {"initialPasswords": {}, "fingerprints": {}, "homes": {}, "undeclaredRows": []}
+    return inputs(**changes) | computed
+
+
+def test_an_address_in_a_path_is_quoted_as_the_engine_reads_it() -> None:
+    assert join("mailboxes", "u5@example.org") == 'mailboxes["u5@example.org"]'
+    assert join('mailboxes["u5@example.org"]', "enabled") == 'mailboxes["u5@example.org"].enabled'
+    assert join("", "domains") == "domains"
+
+
+def test_the_same_accounts_are_no_change() -> None:
+    assert directory.diff(state(), inputs()).paths == {}
+
+
+def test_one_changed_property_among_many_is_the_only_line() -> None:
+    changed = {**PEOPLE, "u5@example.org": {"enabled": False, "password": "initial"}}
+    assert directory.diff(state(), inputs(mailboxes=changed)).paths == {
+        'mailboxes["u5@example.org"].enabled': "update"
+    }
+
+
+def test_an_entry_more_is_one_addition_and_one_less_is_one_deletion() -> None:
+    more = {**PEOPLE, "new@example.org": {"enabled": True}}
+    assert directory.diff(state(), inputs(mailboxes=more)).paths == {'mailboxes["new@example.org"]': "add"}
+    assert directory.diff(state(mailboxes=more), inputs()).paths == {'mailboxes["new@example.org"]': "delete"}
+
+
+def test_a_connection_that_is_not_known_yet_changes_nothing() -> None:
+    waiting = CONNECTION | {"host": UNKNOWN}
+    assert directory.diff(state(), inputs(connection=waiting)).paths == {}
+    assert directory.diff(state(), inputs(connection=UNKNOWN)).paths == {}
+    assert differences({"a": "x"}, {"a": UNKNOWN}) == {}
+
+
+def test_passwords_that_are_not_known_yet_change_nothing() -> None:
+    assert directory.diff(state(), inputs(passwords=UNKNOWN)).paths == {}
+    foretold = directory.update(state(), inputs(passwords=UNKNOWN), preview=True)
+    assert foretold.properties["initialPasswords"] == {}
+
+
+def test_a_preview_knows_the_passwords_that_stay_and_not_the_ones_to_come() -> None:
+    known = state() | {"initialPasswords": {"u1@example.org": "kept"}}
+    same = directory.update(known, inputs(aliases={}), preview=True)
+    assert same.properties["initialPasswords"] == {"u1@example.org": "kept"}
+    more = inputs(mailboxes={**PEOPLE, "new@example.org": {"password": "initial"}})
+    assert directory.update(known, more, preview=True).properties["initialPasswords"] == UNKNOWN
+    declared = more | {"passwords": {"new@example.org": "declared"}}
+    foretold = directory.update(known, declared, preview=True)
+    assert foretold.properties["initialPasswords"] == {"u1@example.org": "kept"}
+
+
+def test_a_newer_schema_is_an_update_and_the_same_one_is_none() -> None:
+    old = {"connection": CONNECTION, "revision": "0001"}
+    assert schema.diff(old, {"connection": CONNECTION, "revision": "0003"}).paths == {"revision": "update"}
+    assert schema.diff(old, old).paths == {}
+
+
+def test_a_preview_of_a_rename_removes_nobody() -> None:
+    renamed = {"new@example.org": {"renamedFrom": "u1@example.org"}}
+    before = state(mailboxes={"u1@example.org": {}})
+    assert directory.update(before, inputs(mailboxes=renamed), preview=True).notes == ()
+    gone = directory.update(before, inputs(mailboxes={}), preview=True)
+    assert gone.notes == (
+        "mailbox u1@example.org is removed: logins end; its mail stays in /mail/example.org/u1",
+    )

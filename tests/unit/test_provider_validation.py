@@ -1,0 +1,160 @@
+"""What the provider refuses before a row is written: all mistakes at once, each with its place and remedy."""
+
+from typing import Any
+
+import pytest
+from pulumi.runtime.rpc import UNKNOWN
+
+from mailinfra.provider import directory
+from mailinfra.provider.validation import mistakes
+
+ALICE = "alice@example.test"
+
+
+def inputs(**changes: Any) -> dict[str, Any]:
+    bag: dict[str, Any] = {
+        "connection": {"database": "mail"},
+        "domains": {"example.test": {}, "b.test": {"aliasOf": "example.test"}},
+        "mailboxes": {ALICE: {}},
+        "aliases": {},
+        "passwords": {},
+        "undeclared": "keep",
+        "hashing": {},
+    }
+    return bag | changes
+
+
+def test_sound_accounts_have_no_mistake() -> None:
+    aliases = {"sales@example.test": {"targets": [ALICE, "alice@b.test", "someone@elsewhere.test"]}}
+    assert mistakes(inputs(aliases=aliases, passwords={ALICE: "a password"})) == []
+
+
+CASES: list[tuple[dict[str, Any], str, str]] = [
+    ({"mailboxes": {ALICE: {"quota": "1G"}}}, f'mailboxes["{ALICE}"]', "quota: there is no such property"),
+    (
+        {"mailboxes": {ALICE: {"enabled": "yes"}}},
+        f'mailboxes["{ALICE}"]',
+        "enabled: must be true or false; given 'yes'",
+    ),
+    (
+        {"aliases": {"x@example.test": {"targets": ALICE}}},
+        'aliases["x@example.test"]',
+        "must be a list of texts",
+    ),
+    ({"undeclared": "drop"}, "undeclared", "must be 'keep' or 'remove'; given 'drop'"),
+    (
+        {"hashing": {"memoryKib": 262144.0}},
+        "hashing.memoryKib",
+        "at most 65536, or logins fail; given 262144",
+    ),
+    ({"mailboxes": {"Alice@example.test": {}}}, 'mailboxes["Alice@example.test"]', "lower-case letters"),
+    ({"mailboxes": {"a+b@example.test": {}}}, 'mailboxes["a+b@example.test"]', "lets nobody log in"),
+    (
+        {"mailboxes": {"a@nowhere.test": {}}},
+        'mailboxes["a@nowhere.test"]',
+        "'nowhere.test' is not a declared domain",
+    ),
+    (
+        {"mailboxes": {"a@b.test": {}}},
+        'mailboxes["a@b.test"]',
+        "alias of 'example.test'; declare a@example.test instead",
+    ),
+    (
+        {"domains": {"Example.test": {}}, "mailboxes": {}},
+        'domains["Example.test"]',
+        "no domain name in lower case",
+    ),
+    (
+        {"domains": {"example.test": {"aliasOf": "x.test"}}},
+        'domains["example.test"].aliasOf',
+        "not a declared domain",
+    ),
+    (
+        {"domains": {"example.test": {"catchAll": "nobody@example.test"}}},
+        'domains["example.test"].catchAll',
+        "'nobody@example.test' is neither a mailbox nor an alias",
+    ),
+    (
+        {"aliases": {ALICE: {"targets": ["x@elsewhere.test"]}}},
+        f'mailboxes["{ALICE}"]',
+        "declared as an alias too",
+    ),
+    (
+        {"aliases": {"s@example.test": {"targets": []}}},
+        'aliases["s@example.test"].targets',
+        "name at least one",
+    ),
+    (
+        {"aliases": {"s@example.test": {"targets": ["gone@example.test"]}}},
+        'aliases["s@example.test"].targets',
+        "'gone@example.test' is neither a mailbox nor an alias, though 'example.test' is ours",
+    ),
+    (
+        {"aliases": {"s@example.test": {"targets": ["no address"]}}},
+        'aliases["s@example.test"].targets',
+        "no address",
+    ),
+    ({"mailboxes": {ALICE: {"password": "mine"}}}, f'mailboxes["{ALICE}"].password', "'initial' or 'owned'"),
+    ({"mailboxes": {ALICE: {"password": "owned"}}}, f'mailboxes["{ALICE}"].password', f"must hold {ALICE}"),
+    (
+        {"mailboxes": {ALICE: {"claimant": "x" * 21}}},
+        f'mailboxes["{ALICE}"].claimant',
+        "at most 20 characters",
+    ),
+    (
+        {"mailboxes": {ALICE: {}, "b@example.test": {"renamedFrom": ALICE}}},
+        'mailboxes["b@example.test"].renamedFrom',
+        "is still declared",
+    ),
+    (
+        {"passwords": {"x@example.test": "a password"}},
+        'passwords["x@example.test"]',
+        "not a declared mailbox",
+    ),
+    ({"passwords": {ALICE: "{PLAIN}hunter2"}}, f'passwords["{ALICE}"]', "scheme PLAIN"),
+]
+
+
+@pytest.mark.parametrize(("changes", "path", "reason"), CASES)
+def test_a_mistake_is_answered_with_its_place_and_reason(
+    changes: dict[str, Any], path: str, reason: str
+) -> None:
+    found = dict(mistakes(inputs(**changes)))
+    assert path in found
+    assert reason in found[path]
+    assert "hunter2" not in repr(found)
+
+
+def test_a_circle_of_aliases_is_shown_whole() -> None:
+    circle = {
+        "a@example.test": {"targets": ["b@example.test"]},
+        "b@example.test": {"targets": ["c@b.test"]},
+        "c@example.test": {"targets": ["a@example.test", ALICE]},
+    }
+    ((path, reason),) = mistakes(inputs(aliases=circle))
+    assert path == 'aliases["a@example.test"].targets'
+    assert "a@example.test -> b@example.test -> c@example.test -> a@example.test" in reason
+
+
+def test_all_mistakes_are_answered_at_once() -> None:
+    found = mistakes(inputs(mailboxes={"A@example.test": {}, "b@x.test": {}}, passwords={ALICE: ""}))
+    assert len(found) == 4
+
+
+def test_what_is_not_known_yet_is_no_mistake() -> None:
+    assert mistakes(inputs(passwords=UNKNOWN)) == []
+
+
+def test_checked_inputs_name_every_choice_in_a_fixed_form() -> None:
+    aliases = {"s@example.test": {"targets": ["x@elsewhere.test", ALICE]}}
+    checked, found = directory.check(inputs(aliases=aliases, mailboxes={ALICE: {"description": ""}}))
+    assert found == []
+    assert checked["aliases"] == {"s@example.test": {"targets": [ALICE, "x@elsewhere.test"], "maySend": True}}
+    assert checked["mailboxes"][ALICE] == {
+        "enabled": True,
+        "receives": True,
+        "imap": True,
+        "pop3": True,
+        "submission": True,
+        "password": "initial",
+    }
