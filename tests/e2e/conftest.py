@@ -69,7 +69,11 @@ def server(
     try:
         tell(pytestconfig, "bringing a stack up")
         began = time.monotonic()
-        stack.up()
+        try:
+            stack.up()
+        except EngineError as error:
+            written = [f"--- {name} wrote:\n{text}" for name, text in stack.journals().items()]
+            pytest.exit("\n".join([str(error), *written]), returncode=1)
         tell(pytestconfig, f"it is up after {time.monotonic() - began:.0f} s")
         shared.arrive()
         yield shared
@@ -96,8 +100,6 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         report.sections.append(("the conversation", "\n".join(transcript.LINES[-300:])))
         shared = item.config.stash.get(SERVER, None)
         if shared is not None:
-            since = datetime.fromtimestamp(call.start - 1, UTC).replace(tzinfo=None)
-            for name, container in sorted(shared.stack.containers().items()):
-                lines = container.logs(since=since, tail=200).decode("utf-8", "replace")
+            for name, lines in shared.stack.journals(since=call.start - 1).items():
                 report.sections.append((f"what {name} wrote", lines))
     return report

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,10 @@ PROJECT = "mailinfra"
 
 
 class EngineError(AssertionError):
-    """The engine ended with an error; the message is what it printed."""
+    """The engine ended with an error; the message is the end of what it printed."""
+
+    def __init__(self, what: str, printed: str) -> None:
+        super().__init__("\n".join([what, *printed.splitlines()[-60:]]))
 
 
 class Workspace:
@@ -68,9 +72,9 @@ class Workspace:
             )
         except subprocess.TimeoutExpired as error:
             said = error.stdout.decode() if isinstance(error.stdout, bytes) else error.stdout
-            raise EngineError(f"pulumi {arguments[0]} did not end in {seconds} s:\n{said}") from None
+            raise EngineError(f"pulumi {arguments[0]} did not end in {seconds} s", said or "") from None
         if done.returncode:
-            raise EngineError(f"pulumi {arguments[0]} ended with {done.returncode}:\n{done.stdout}")
+            raise EngineError(f"pulumi {arguments[0]} ended with {done.returncode}", done.stdout)
         return done.stdout
 
 
@@ -105,7 +109,7 @@ class Stack:
 
     def up(self, *options: str, seconds: int = 600) -> str:
         """Bring the stack up; return what the engine printed."""
-        return self._run("up", "--yes", "--skip-preview", "--diff", *options, seconds=seconds)
+        return self._run("up", "--yes", "--skip-preview", "--suppress-outputs", *options, seconds=seconds)
 
     def preview(self, *options: str) -> str:
         """Return what an update would do."""
@@ -139,6 +143,17 @@ class Stack:
         label = {"label": f"mailinfra.stack={self.full_name}"}
         listed = self.docker.containers.list(filters=dict(label))
         return {one.labels["mailinfra.service"]: one for one in listed if "mailinfra.service" in one.labels}
+
+    def journals(self, since: float = 0) -> dict[str, str]:
+        """Return service -> the last lines that its container wrote since then, stopped ones included."""
+        label = {"label": f"mailinfra.stack={self.full_name}"}
+        moment = datetime.fromtimestamp(since, UTC).replace(tzinfo=None)
+        found = {}
+        for one in self.docker.containers.list(all=True, filters=dict(label)):
+            lines = one.logs(since=moment, tail=200).decode("utf-8", "replace")
+            if lines and "mailinfra.service" in one.labels:
+                found[one.labels["mailinfra.service"]] = lines
+        return found
 
     def volumes(self) -> set[str]:
         """Return Docker's names of all volumes of the stack."""
