@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import secrets
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence, Set
 from typing import Any, NoReturn
 
 import grpc  # type: ignore[import-untyped]
@@ -25,16 +25,31 @@ __all__ = ["Plugin", "serve"]
 
 Bag = dict[str, PropertyValue]
 
+_EVERY_PROVIDERS_SETTINGS = {"version", "pluginDownloadURL", "__internal"}
+"""What the engine itself may put beside a provider's settings."""
+
 
 class Plugin(sdk.Provider):
     """Answers for a set of resources."""
 
     def __init__(
-        self, resources: Sequence[Resource], configure: Callable[[Properties], object] = dict
+        self,
+        resources: Sequence[Resource],
+        configure: Callable[[Properties], object] = dict,
+        settings: Set[str] = frozenset(),
     ) -> None:
-        """Serve `resources`; `configure` gets the provider's settings before anything is created."""
+        """Serve `resources`; `configure` gets its settings; those beside `settings` are refused."""
         self._resources = {resource.token: resource for resource in resources}
         self._configure = configure
+        self._settings = settings | _EVERY_PROVIDERS_SETTINGS
+
+    async def check_config(self, request: sdk.CheckRequest) -> sdk.CheckResponse:
+        """Refuse a setting that the local provider does not have."""
+        failures = [
+            sdk.CheckFailure(name, f"the local provider does not have {name!r}; remove it from {request.urn}")
+            for name in sorted(request.new_inputs.keys() - self._settings)
+        ]
+        return sdk.CheckResponse(inputs=request.new_inputs, failures=failures)
 
     async def configure(self, request: sdk.ConfigureRequest) -> sdk.ConfigureResponse:
         """Take the provider's settings."""

@@ -147,6 +147,13 @@ class Resource(ABC):
             found[DEFAULTS] = [name for name in default_names(inputs) if name not in changed]
         return found
 
+    def no_import(self, old: Existing) -> None:
+        """Refuse to read what is only known by its identity: too much of it is in the state alone."""
+        if not old.state:
+            raise Refused(
+                f"{self.token} cannot be imported; given {old.identity!r}; remove it and let it be made"
+            )
+
     @abstractmethod
     def create(self, inputs: Properties) -> tuple[str, Properties]:
         """Make it; return its identity and state."""
@@ -184,6 +191,7 @@ class Remembered(Resource):
 
     def read(self, old: Existing) -> tuple[str, Properties] | None:
         """Return what the state has."""
+        self.no_import(old)
         return old.identity, old.state
 
     def delete(self, old: Existing) -> None:

@@ -1,7 +1,7 @@
 """The docker provider as a process."""
 
 from bootstrap.providers.docker.container import Container
-from bootstrap.providers.docker.daemon import Daemon
+from bootstrap.providers.docker.daemon import SETTINGS, Daemon
 from bootstrap.providers.docker.image import RemoteImage
 from bootstrap.providers.docker.network import Network
 from bootstrap.providers.docker.volume import Volume
@@ -9,6 +9,8 @@ from bootstrap.providers.plugin import Plugin, serve
 
 daemon = Daemon()
 serve(
-    Plugin([Network(daemon), Volume(daemon), RemoteImage(daemon), Container(daemon)], daemon.configure),
+    Plugin(
+        [Network(daemon), Volume(daemon), RemoteImage(daemon), Container(daemon)], daemon.configure, SETTINGS
+    ),
     "5.2.0",
 )

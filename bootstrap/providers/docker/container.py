@@ -20,7 +20,8 @@ POLL_SECONDS = 0.25
 SETTLE_SECONDS = 0.25
 """How long a container that ends at once has to do so before its state is read."""
 
-_TAINTED = "tainted"
+_TAINTED = '{"tainted": true}'
+# In the state as the real provider keeps notes of its own there: JSON under `__meta`.
 
 
 class Container(Resource):
@@ -74,6 +75,7 @@ class Container(Resource):
         """Return the container as the daemon describes it."""
         from docker.errors import NotFound
 
+        self.no_import(old)
         try:
             container = self._daemon.api.inspect_container(old.identity)
         except NotFound:

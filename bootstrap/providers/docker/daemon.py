@@ -10,7 +10,7 @@ from bootstrap.providers.declaration import Property
 from bootstrap.providers.resource import Refused
 from bootstrap.providers.values import Properties
 
-__all__ = ["LABELS", "Daemon", "labels_of", "named_labels", "saying"]
+__all__ = ["LABELS", "SETTINGS", "Daemon", "labels_of", "named_labels", "saying"]
 
 LABELS = Property(
     replaces=True,
@@ -19,6 +19,10 @@ LABELS = Property(
     fields={"label": Property(required=True), "value": Property(required=True)},
 )
 """A list of names and values, as network, volume and container have it."""
+
+
+SETTINGS = frozenset({"host"})
+"""The provider's settings that can be given."""
 
 
 class Daemon:

@@ -61,10 +61,7 @@ class RemoteImage(Resource):
         """Return the image that has this name now."""
         from docker.errors import ImageNotFound
 
-        if not old.state:
-            raise Refused(
-                f"{self.token} cannot be imported; given {old.identity!r}; let it be pulled or built"
-            )
+        self.no_import(old)
         name = old.state["name"]
         with saying("Unable to inspect image"):
             try:

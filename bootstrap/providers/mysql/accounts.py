@@ -48,10 +48,7 @@ class User(Resource):
 
     def read(self, old: Existing) -> tuple[str, Properties] | None:
         """Return the account as the state has it, if the server has it too."""
-        if not old.state:
-            raise Refused(
-                f"{self.token} cannot be imported; given {old.identity!r}; drop it and let it be made"
-            )
+        self.no_import(old)
         rows = self._connection.execute(
             "SELECT 1 FROM mysql.user WHERE User = %s AND Host = %s", [old.state["user"], old.state["host"]]
         )
@@ -111,8 +108,7 @@ class Grant(Resource):
 
     def read(self, old: Existing) -> tuple[str, Properties] | None:
         """Return the grant as the state has it, if the account has any."""
-        if not old.state:
-            raise Refused(f"{self.token} cannot be imported; given {old.identity!r}; let it be granted again")
+        self.no_import(old)
         try:
             self._connection.execute("SHOW GRANTS FOR %s@%s", [old.state["user"], old.state["host"]])
         except Refused as refusal:

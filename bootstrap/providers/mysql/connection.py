@@ -12,10 +12,14 @@ from bootstrap.providers.values import Properties
 if TYPE_CHECKING:
     import pymysql
 
-__all__ = ["Connection", "quoted_name"]
+__all__ = ["SETTINGS", "Connection", "quoted_name"]
 
 RETRY_SECONDS = 300
 """How long a connection that fails is tried again, as the real provider does."""
+
+
+SETTINGS = frozenset({"endpoint", "username", "password", "tls"})
+"""The provider's settings that the program gives."""
 
 
 class Connection:
@@ -57,23 +61,31 @@ class Connection:
 
     def _open(self) -> "pymysql.Connection[Any]":
         import pymysql
+        from pymysql.constants import CLIENT
 
         settings = self._settings
         endpoint = settings.get("endpoint") or os.environ.get("MYSQL_ENDPOINT", "")
         host, _, port = endpoint.rpartition(":")
+        mode = settings.get("tls") or "false"
         place: Properties = (
             {"host": host.strip("[]"), "port": int(port)} if host else {"unix_socket": endpoint}
         )
-        return pymysql.connect(
+        connection = pymysql.connect(
             **place,
             user=settings.get("username") or os.environ.get("MYSQL_USERNAME"),
             password=settings.get("password") or os.environ.get("MYSQL_PASSWORD", ""),
-            ssl=_encryption(settings.get("tls") or "false"),
-            ssl_disabled=str(settings.get("tls") or "false") == "false",
+            ssl=_encryption(mode),
+            ssl_disabled=mode == "false",
             autocommit=True,
             connect_timeout=10,
             charset="utf8mb4",
         )
+        # PyMySQL goes on in clear where the server offers no TLS.
+        offered: int = connection.server_capabilities  # type: ignore[attr-defined]
+        if mode in ("true", "skip-verify") and not offered & CLIENT.SSL:
+            connection.close()
+            raise pymysql.OperationalError("TLS requested but server does not support TLS")
+        return connection
 
 
 def quoted_name(name: str) -> str:
