@@ -5,7 +5,7 @@ of services (database.py).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -93,19 +93,19 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _ConfFile:
+class ServerFile:
     """What configs/mysql/conf.d/ asks for."""
 
     buffer_pool_mib: int
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Passwords:
+class LoginFiles:
     """What configs/mysql/init.sql and health.cnf ask for."""
 
     gateway: str
-    deploy_password: str
-    health_password: str
+    deploy_password: str = field(repr=False)
+    health_password: str = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,11 +183,11 @@ def own(name: str, stack: str, server: OwnServer, on_destroy: OnDestroy, child: 
 
 def _folders(server: OwnServer, passwords: Mapping[Role, Output[str]]) -> list[Folder]:
     known = Output.all(deploy=passwords[Role.DEPLOY], health=passwords[Role.HEALTH]).apply(
-        lambda each: _Passwords(
+        lambda each: LoginFiles(
             gateway=server.gateway, deploy_password=each["deploy"], health_password=each["health"]
         )
     )
-    settings = _ConfFile(buffer_pool_mib=max(32, server.memory_mib // 8))
+    settings = ServerFile(buffer_pool_mib=max(32, server.memory_mib // 8))
     return [
         Folder(
             path="/etc/mysql/conf.d",

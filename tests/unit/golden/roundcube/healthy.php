@@ -1,0 +1,16 @@
+<?php
+// Ends with 0 while visitors see the login form. It is made from a session, which is a row in the database.
+$context = stream_context_create([
+    'http' => ['timeout' => 8, 'ignore_errors' => true],
+    // Over loopback; the certificate names the server, not this address.
+    'ssl' => ['verify_peer' => false, 'verify_peer_name' => false],
+]);
+$page = @file_get_contents('https://127.0.0.1:8443/', false, $context);
+if ($page === false) {
+    fwrite(STDERR, "webmail does not answer on port 8443\n");
+    exit(1);
+}
+if (!str_contains($http_response_header[0], ' 200') || !str_contains($page, 'name="_user"')) {
+    fwrite(STDERR, "webmail shows no login form: {$http_response_header[0]}\n");
+    exit(1);
+}

@@ -1,0 +1,52 @@
+<?php
+// Included last, so these win over what the image's environment says.
+// https://github.com/roundcube/roundcubemail/blob/master/config/defaults.inc.php
+
+// The environment cannot ask for TLS. No secret is in this file: both come from files that only this container has.
+$config['db_dsnw'] = 'mysql://' . file_get_contents('/run/secrets/roundcube_db_user')
+    . ':' . file_get_contents('/run/secrets/roundcube_db_password')
+    . '@mysql:3306/roundcube'
+    . '?ca=/etc/mailinfra/database-ca.pem&verify_server_cert=true';
+
+// Implicit TLS alone (ssl://): with STARTTLS Roundcube goes on in clear text where a server does not offer it.
+// The peers are reached under names of the inner network, and show the certificate of the outer one.
+$config['imap_conn_options'] = ['ssl' => [
+    'verify_peer' => true,
+    'verify_peer_name' => true,
+    'peer_name' => 'mail.example.test',
+    'cafile' => '/etc/mailinfra/mail-ca.pem',
+]];
+$config['smtp_conn_options'] = $config['imap_conn_options'];
+$config['smtp_timeout'] = 20; // with connection options, none would be zero seconds
+$config['smtp_user'] = '%u';
+$config['smtp_pass'] = '%p';
+$config['smtp_helo_host'] = 'mail.example.test';
+
+// Browsers come over HTTPS alone: cookies are Secure, always. Roundcube sets HttpOnly by itself.
+$config['use_https'] = true;
+$config['session_samesite'] = 'Lax';
+$config['session_lifetime'] = 30; // minutes
+$config['ip_check'] = false; // mobile clients change addresses
+$config['cipher_method'] = 'AES-256-CBC'; // of the passwords in sessions; its key has 32 characters
+$config['proxy_whitelist'] = [];
+
+// One login form for one server: whole addresses, no host to choose, a few guesses a minute.
+$config['login_username_filter'] = 'email';
+$config['login_rate_limit'] = 3;
+$config['enable_installer'] = false;
+$config['product_name'] = 'mail.example.test';
+$config['support_url'] = '';
+
+// Users may rename their identity, and not invent a sender address; the submission service would refuse it.
+$config['identities_level'] = 1;
+
+// Dovecot makes and subscribes these.
+$config['create_default_folders'] = false;
+$config['drafts_mbox'] = 'Drafts';
+$config['junk_mbox'] = 'Junk';
+$config['sent_mbox'] = 'Sent';
+$config['trash_mbox'] = 'Trash';
+$config['archive_mbox'] = 'Archive';
+
+$config['max_message_size'] = 52428800; // bytes, as in the submission service
+$config['enable_spellcheck'] = false; // the default one sends texts to somebody else's server

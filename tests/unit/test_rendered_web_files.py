@@ -1,0 +1,207 @@
+"""The files that MySQL and Roundcube read: as expected, and nothing in them that would open a door."""
+
+import re
+from dataclasses import fields, make_dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jinja2 import Environment, FileSystemLoader, UndefinedError, meta
+
+from mailinfra.mysql_server import LoginFiles, ServerFile
+from mailinfra.rendering import CONFIGS, render
+from mailinfra.roundcube_files import MIB, SITE_TEMPLATES, ProgramFile, SiteFiles, site_files
+
+GOLDEN = Path(__file__).parent / "golden"
+SERVER = ServerFile(buffer_pool_mib=64)
+LOGINS = LoginFiles(gateway="192.0.2.1", deploy_password="sample-deploy", health_password="sample-health")
+
+
+def site(reverse_proxy: str | None = None, message_size: int = 50 * MIB) -> SiteFiles:
+    return site_files("mail.example.test", 8443, reverse_proxy, message_size)
+
+
+def program(**changes: Any) -> ProgramFile:
+    values: dict[str, Any] = {
+        "hostname": "mail.example.test",
+        "reverse_proxy": None,
+        "message_size": 50 * MIB,
+        "mail_ca_file": "/etc/mailinfra/mail-ca.pem",
+        "database_host": "mysql",
+        "database_port": 3306,
+        "database_ca_file": "/etc/mailinfra/database-ca.pem",
+        "database_verified": True,
+    }
+    return ProgramFile(**{**values, **changes})
+
+
+RENDERED: dict[str, Any] = {
+    "mysql/conf.d/mailinfra.cnf": SERVER,
+    "mysql/health.cnf": LOGINS,
+    "mysql/init.sql": LOGINS,
+    "roundcube/mailinfra.php": program(),
+    **{f"roundcube/{path}": site() for path in SITE_TEMPLATES},
+}
+
+
+def names_in(path: str) -> set[str]:
+    """Return what a template asks for."""
+    environment = Environment(loader=FileSystemLoader(CONFIGS), autoescape=False)
+    assert environment.loader is not None
+    source = environment.loader.get_source(environment, path)[0]
+    return meta.find_undeclared_variables(environment.parse(source))
+
+
+def settings(path: str, values: Any) -> dict[str, str]:
+    """Return the settings of an option file."""
+    lines = [line for line in render(path, values).splitlines() if line and line[0] not in "#;["]
+    return {name.strip(): value.strip() for name, _, value in (line.partition("=") for line in lines)}
+
+
+@pytest.mark.parametrize("path", sorted(RENDERED))
+def test_each_file_is_what_was_reviewed(path: str) -> None:
+    assert render(path, RENDERED[path]) == (GOLDEN / path).read_text(), (
+        "the daemon would read something new: review it, then copy it to tests/unit/golden"
+    )
+
+
+def test_no_file_under_configs_is_forgotten() -> None:
+    ours = {
+        str(path.relative_to(CONFIGS))
+        for folder in ("mysql", "roundcube")
+        for path in (CONFIGS / folder).rglob("*")
+        if path.is_file()
+    }
+    assert ours == set(RENDERED)
+
+
+@pytest.mark.parametrize(
+    ("path", "missing"), [(path, name) for path in sorted(RENDERED) for name in sorted(names_in(path))]
+)
+def test_a_missing_value_is_an_error_and_never_an_empty_setting(path: str, missing: str) -> None:
+    values = RENDERED[path]
+    rest = {field.name: getattr(values, field.name) for field in fields(values) if field.name != missing}
+    assert len(rest) == len(fields(values)) - 1, f"{path} asks for {missing}, which nothing gives"
+    with pytest.raises(UndefinedError, match=missing):
+        render(path, make_dataclass("Incomplete", rest)(**rest))
+
+
+@pytest.mark.parametrize("values", [SERVER, LOGINS, site(), program()], ids=lambda v: type(v).__name__)
+def test_every_value_is_asked_for(values: Any) -> None:
+    asked = set().union(*(names_in(path) for path, given in RENDERED.items() if type(given) is type(values)))
+    assert {field.name for field in fields(values)} == asked
+
+
+def test_the_database_refuses_whoever_comes_without_tls() -> None:
+    server = settings("mysql/conf.d/mailinfra.cnf", SERVER)
+    assert server["require_secure_transport"] == "ON"
+    assert server["tls_version"] == "TLSv1.2,TLSv1.3"
+
+
+def test_the_databases_certificate_and_key_are_not_swapped() -> None:
+    server = settings("mysql/conf.d/mailinfra.cnf", SERVER)
+    assert server["ssl_cert"] == "/etc/mailinfra/certificate.pem"
+    assert server["ssl_key"] == "/run/secrets/server.key"
+    assert server["ssl_ca"] == "/etc/mailinfra/ca.pem"
+
+
+def test_every_account_of_the_database_has_one_place_that_it_may_come_from() -> None:
+    accounts = re.findall(r"'(\w+)'@'([^']*)'", render("mysql/init.sql", LOGINS))
+    assert set(accounts) == {("deploy", "192.0.2.1"), ("health", "127.0.0.1")}
+
+
+def test_every_account_of_the_database_must_use_tls() -> None:
+    changes = [
+        line for line in render("mysql/init.sql", LOGINS).splitlines() if line.startswith("ALTER USER")
+    ]
+    assert len(changes) == 2
+    assert all(line.endswith(" REQUIRE SSL;") for line in changes)
+
+
+def test_nothing_may_be_done_to_the_whole_server_but_to_its_users() -> None:
+    rights = re.findall(r"^GRANT (.*) ON (\S+) TO", render("mysql/init.sql", LOGINS), re.M)
+    assert {right for right, place in rights if place == "*.*"} == {"CREATE USER"}
+    assert {place for right, place in rights if right.startswith("ALL")} == {"mail.*", "roundcube.*"}
+
+
+def test_the_health_account_gets_no_right_at_all() -> None:
+    assert not re.search(r"^GRANT .*health", render("mysql/init.sql", LOGINS), re.M)
+
+
+def test_every_statement_of_the_init_file_may_run_at_every_start() -> None:
+    for statement in render("mysql/init.sql", LOGINS).splitlines():
+        assert re.match(r"CREATE (DATABASE|USER) IF NOT EXISTS |ALTER USER |GRANT |-- |FLUSH ", statement), (
+            statement
+        )
+
+
+def test_passwords_do_not_show_in_a_traceback() -> None:
+    assert "sample" not in repr(LOGINS)
+
+
+def test_webmail_proves_who_the_database_and_the_mail_server_are() -> None:
+    text = render("roundcube/mailinfra.php", program())
+    assert "?ca=/etc/mailinfra/database-ca.pem&verify_server_cert=true'" in text
+    assert "'verify_peer' => true" in text
+    assert "'verify_peer_name' => true" in text
+    assert "'peer_name' => 'mail.example.test'" in text
+
+
+def test_without_a_known_ca_the_link_to_the_database_is_still_encrypted() -> None:
+    values = program(database_ca_file="/etc/ssl/certs/ca-certificates.crt", database_verified=False)
+    text = render("roundcube/mailinfra.php", values)
+    assert "?ca=/etc/ssl/certs/ca-certificates.crt&verify_server_cert=false'" in text, (
+        "PHP asks for TLS only where an option of TLS is given"
+    )
+
+
+def test_webmails_configuration_names_its_secrets_and_holds_none() -> None:
+    text = render("roundcube/mailinfra.php", program())
+    assert "file_get_contents('/run/secrets/roundcube_db_password')" in text
+    assert "des_key" not in text
+
+
+def test_no_sender_can_be_invented() -> None:
+    assert "$config['identities_level'] = 1;" in render("roundcube/mailinfra.php", program())
+
+
+def test_nobody_is_believed_on_a_visitors_address_unless_a_proxy_is_named() -> None:
+    assert "$config['proxy_whitelist'] = [];" in render("roundcube/mailinfra.php", program())
+    behind = render("roundcube/mailinfra.php", program(reverse_proxy="192.0.2.9"))
+    assert "$config['proxy_whitelist'] = ['192.0.2.9'];" in behind
+
+
+def test_session_cookies_are_for_https_and_not_for_scripts() -> None:
+    text = render("roundcube/mailinfra.php", program())
+    assert "$config['use_https'] = true;" in text
+    assert "$config['session_samesite'] = 'Lax';" in text
+    php = settings("roundcube/php/mailinfra.ini", site())
+    assert (php["session.cookie_httponly"], php["session.cookie_secure"]) == ("On", "On")
+
+
+def test_plain_http_leads_to_https_for_everybody() -> None:
+    text = render("roundcube/tls.conf", site())
+    assert """<If "%{HTTPS} != 'on'">""" in text
+    assert 'Redirect temp "https://%{SERVER_NAME}:8443%{REQUEST_URI}"' in text
+
+
+def test_a_reverse_proxy_alone_is_served_in_plain_http() -> None:
+    text = render("roundcube/tls.conf", site(reverse_proxy="192.0.2.9"))
+    assert """<If "%{HTTPS} != 'on' && !(%{REMOTE_ADDR} -ipmatch '192.0.2.9')">""" in text
+
+
+def test_webmails_certificate_and_key_are_not_swapped() -> None:
+    text = render("roundcube/tls.conf", site())
+    assert "SSLCertificateFile /etc/mailinfra/certificate.pem\n" in text
+    assert "SSLCertificateKeyFile /run/secrets/server.key\n" in text
+
+
+def test_the_largest_attachment_fits_into_the_largest_message() -> None:
+    upload = int(settings("roundcube/php/mailinfra.ini", site())["upload_max_filesize"])
+    encoded = upload * 4 / 3 * 78 / 76
+    assert 0.99 * 50 * MIB < encoded <= 50 * MIB
+
+
+def test_one_upload_fits_into_one_request() -> None:
+    php = settings("roundcube/php/mailinfra.ini", site())
+    assert int(php["post_max_size"]) > int(php["upload_max_filesize"])
