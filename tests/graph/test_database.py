@@ -1,0 +1,266 @@
+"""What the database declares: a server that keeps its data, databases, tables, and who may do what."""
+
+from typing import Any
+
+import pulumi
+import pytest
+
+from mailinfra.database import Database, DatabaseArgs
+from mailinfra.grants import RIGHTS
+from mailinfra.images import Pulled
+from mailinfra.mysql_server import ExistingServer, OwnServer
+from mailinfra.types import OnDestroy
+from tests.graph.conftest import CONTAINER, VOLUME, Engine, declare, is_secret, plain
+
+DATABASE = "mysql:index/database:Database"
+GRANT = "mysql:index/grant:Grant"
+PROVIDER = "pulumi:providers:mysql"
+SCHEMA = "mailinfra:index:Schema"
+USER = "mysql:index/user:User"
+
+
+def own_server(**changes: Any) -> OwnServer:
+    values: dict[str, Any] = {
+        "image": Pulled(reference="example:1@sha256:00"),
+        "network": "net",
+        "address": "192.0.2.2",
+        "gateway": "192.0.2.1",
+        "port": 13306,
+        "memory_mib": 512,
+        "certificate": "certificate\n",
+        "key": "private\n",
+        "ca": "ca\n",
+    }
+    return OwnServer(**{**values, **changes})
+
+
+def existing_server(**changes: Any) -> ExistingServer:
+    values: dict[str, Any] = {
+        "host": "db.example.test",
+        "port": 3307,
+        "administrator": "admin",
+        "password": "hunter2",
+        "adopt": False,
+    }
+    return ExistingServer(**{**values, **changes})
+
+
+def sample_args(**changes: Any) -> DatabaseArgs:
+    values: dict[str, Any] = {
+        "stack": "mailinfra-test",
+        "server": own_server(),
+        "clients": {"dovecot": "192.0.2.3", "postfix": "192.0.2.4", "roundcube": "192.0.2.5"},
+    }
+    return DatabaseArgs(**{**values, **changes})
+
+
+def uploads(engine: Engine, folder: str) -> dict[str, str]:
+    found = plain(engine.one(CONTAINER, f"db-service-{folder}-filler").object)["uploads"]
+    return {upload["file"].removeprefix("/mailinfra/"): upload["content"] for upload in found}
+
+
+def container(engine: Engine) -> dict[str, Any]:
+    found: dict[str, Any] = plain(engine.one(CONTAINER, "db-service-container").object)
+    return found
+
+
+def grants(engine: Engine, user: str) -> dict[str, list[str]]:
+    """Return `database.table` -> privileges of one user."""
+    found = [plain(request.object) for request in engine.created(GRANT)]
+    return {
+        f"{each['database']}.{each['table']}": each["privileges"] for each in found if each["user"] == user
+    }
+
+
+@pytest.fixture
+def database(engine: Engine) -> Engine:
+    declare(lambda: Database("db", sample_args()))
+    return engine
+
+
+def test_the_data_outlives_a_destroy_under_a_name_that_the_next_up_finds(database: Engine) -> None:
+    volume = database.one(VOLUME, "db-data")
+    assert volume.retainOnDelete, "with this volume every account is gone"
+    assert plain(volume.object)["name"] == "mailinfra-test-mysql"
+    assert all(request.retainOnDelete for request in database.created(DATABASE))
+
+
+def test_a_throw_away_stack_leaves_no_database_behind(engine: Engine) -> None:
+    declare(lambda: Database("db", sample_args(on_destroy=OnDestroy.DELETE)))
+    assert not engine.one(VOLUME, "db-data").retainOnDelete
+
+
+def test_databases_of_kept_data_are_adopted_and_not_created_again(database: Engine) -> None:
+    assert {(request.importId, plain(request.object)["name"]) for request in database.created(DATABASE)} == {
+        ("mail", "mail"),
+        ("roundcube", "roundcube"),
+    }, "creating a database that exists is an error; the init file makes them at every start"
+
+
+def test_databases_say_their_character_set_and_collation(database: Engine) -> None:
+    for request in database.created(DATABASE):
+        given = plain(request.object)
+        assert given["defaultCharacterSet"] == "utf8mb4", "three-byte utf8 loses letters"
+        assert given["defaultCollation"] == "utf8mb4_0900_ai_ci", "without it every preview shows a change"
+
+
+def test_it_runs_as_its_own_user_from_the_start_and_without_any_capability(database: Engine) -> None:
+    assert container(database)["user"] == "999:999"
+    assert container(database)["capabilities"] == {"adds": [], "drops": ["ALL"]}
+
+
+def test_the_server_is_reached_from_this_machines_loopback_alone(database: Engine) -> None:
+    (port,) = container(database)["ports"]
+    assert (port["ip"], port["external"], port["internal"]) == ("127.0.0.1", 13306, 3306)
+
+
+def test_root_has_no_login_over_the_network(database: Engine) -> None:
+    assert "MYSQL_ROOT_HOST=localhost" in container(database)["envs"]
+    (provider,) = database.created(PROVIDER)
+    assert plain(provider.object)["username"] == "deploy"
+
+
+def test_the_deployment_logs_in_from_the_gateway_alone(database: Engine) -> None:
+    text = uploads(database, "run-secrets")["init.sql"]
+    assert "'deploy'@'192.0.2.1' IDENTIFIED BY 'generated-db-deploy-password'" in text
+
+
+def test_it_is_healthy_only_when_a_login_over_tcp_succeeds(database: Engine) -> None:
+    tests = container(database)["healthcheck"]["tests"]
+    assert tests == ["CMD", "mysql", "--defaults-file=/run/secrets/health.cnf", "--execute=DO 1"]
+    assert "protocol = tcp" in uploads(database, "run-secrets")["health.cnf"], (
+        "the socket answers during the first start, when nobody else can come in"
+    )
+
+
+def test_the_first_start_may_take_longer_than_later_ones(database: Engine) -> None:
+    assert container(database)["waitTimeout"] >= 240
+
+
+def test_no_password_is_in_the_environment_or_in_a_readable_file(database: Engine) -> None:
+    assert not any("generated" in variable for variable in container(database)["envs"])
+    assert is_secret(database.one(CONTAINER, "db-service-run-secrets-filler").object.fields["uploads"])
+    for folder in ("etc-mysql-conf-d", "etc-mailinfra"):
+        assert "generated" not in str(uploads(database, folder))
+
+
+def test_the_cache_grows_with_the_memory(engine: Engine) -> None:
+    declare(lambda: Database("db", sample_args(server=own_server(memory_mib=2048))))
+    text = uploads(engine, "etc-mysql-conf-d")["mailinfra.cnf"]
+    assert "innodb_buffer_pool_size = 256M" in text
+
+
+def test_nobody_connects_before_the_server_is_healthy(database: Engine) -> None:
+    (provider,) = database.created(PROVIDER)
+    (server,) = [urn for urn in provider.propertyDependencies["endpoint"].urns if "Container" in urn]
+    assert server.endswith("db-service-container")
+    assert plain(provider.object)["endpoint"] == "127.0.0.1:13306"
+
+
+def test_the_tables_come_after_the_databases_and_before_rights_to_their_columns(database: Engine) -> None:
+    (schema,) = database.created(SCHEMA)
+    assert {urn.rpartition("::")[2] for urn in schema.dependencies} >= {"db-mail", "db-roundcube"}
+    for request in database.created(USER):
+        assert any(urn.endswith("db-schema") for urn in request.dependencies), request.name
+
+
+def test_each_service_has_one_user_that_comes_from_its_own_address_over_tls(database: Engine) -> None:
+    users = {plain(request.object)["user"]: plain(request.object) for request in database.created(USER)}
+    assert {name: user["host"] for name, user in users.items()} == dict(sample_args().clients)
+    assert {user["tlsOption"] for user in users.values()} == {"SSL"}
+    assert len({user["plaintextPassword"] for user in users.values()}) == 3
+    for request in database.created(GRANT):
+        given = plain(request.object)
+        assert given["host"] == users[given["user"]]["host"], "a grant for another host makes another user"
+
+
+def test_passwords_need_no_escaping(database: Engine) -> None:
+    passwords = database.created("random:index/randomPassword:RandomPassword")
+    assert len(passwords) == 6
+    assert all(plain(request.object)["special"] is False for request in passwords)
+
+
+def test_passwords_of_users_arrive_marked(database: Engine) -> None:
+    for request in database.created(USER):
+        assert is_secret(request.object.fields["plaintextPassword"]), request.name
+    assert is_secret(database.created(PROVIDER)[0].object.fields["password"])
+
+
+def test_postfix_cannot_read_a_password(database: Engine) -> None:
+    privileges = grants(database, "postfix")
+    assert set(privileges) == {"mail.aliases", "mail.domains", "mail.users"}
+    assert "password" not in str(privileges)
+
+
+def test_dovecot_may_read_accounts_and_change_nothing(database: Engine) -> None:
+    (privileges,) = grants(database, "dovecot").values()
+    assert all(privilege.startswith("SELECT (") for privilege in privileges)
+
+
+def test_webmail_may_do_all_it_needs_with_its_own_tables_and_see_no_account(database: Engine) -> None:
+    assert set(grants(database, "roundcube")) == {"roundcube.*"}
+
+
+def test_nobody_may_hand_on_a_right_or_reach_files_and_processes() -> None:
+    given = {privilege for rights in RIGHTS.values() for right in rights for privilege in right.privileges}
+    assert not given & {"ALL", "ALL PRIVILEGES", "FILE", "SUPER", "PROCESS", "GRANT OPTION"}
+
+
+def test_a_right_that_changes_makes_the_user_anew_and_its_grants_after_it(database: Engine) -> None:
+    for request in database.created(USER):
+        assert request.replacement_trigger.list_value.values, "without it a removed right stays"
+        assert request.deleteBeforeReplace, "two users of one name cannot be"
+        assert not request.retainOnDelete, "destroy drops users, so that the next up can make them"
+    for request in database.created(GRANT):
+        assert request.replace_with, "a user that is made anew has no right"
+        assert request.retainOnDelete, "a grant cannot be deleted: error 1141"
+        assert request.deleteBeforeReplace
+
+
+def test_the_trigger_names_every_right(database: Engine) -> None:
+    trigger = plain(database.one(USER, "db-postfix-user").replacement_trigger)
+    assert len(trigger) == len(RIGHTS["postfix"])
+    assert "mail.domains SELECT (name, alias_of, catch_all)" in trigger
+
+
+def test_an_existing_server_replaces_container_and_volume(engine: Engine) -> None:
+    declare(lambda: Database("db", sample_args(server=existing_server())))
+    assert not engine.created(CONTAINER)
+    assert not engine.created(VOLUME)
+    assert len(engine.created(USER)) == 3
+    (provider,) = engine.created(PROVIDER)
+    assert plain(provider.object)["endpoint"] == "db.example.test:3307"
+    assert plain(provider.object)["username"] == "admin"
+    assert is_secret(provider.object.fields["password"])
+
+
+def test_databases_of_an_existing_server_are_made_or_adopted_as_configured(engine: Engine) -> None:
+    declare(lambda: Database("new", sample_args(server=existing_server())))
+    declare(lambda: Database("old", sample_args(server=existing_server(adopt=True))))
+    imported = {request.name: request.importId for request in engine.created(DATABASE)}
+    assert imported == {
+        "new-mail": "",
+        "new-roundcube": "",
+        "old-mail": "mail",
+        "old-roundcube": "roundcube",
+    }
+
+
+def test_others_learn_host_and_login_once_they_can_be_used(engine: Engine) -> None:
+    seen: dict[str, Any] = {}
+
+    def program() -> None:
+        component = Database("db", sample_args())
+        user = component.users["postfix"]
+        pulumi.Output.all(
+            host=component.host, port=component.port, ca=component.ca, user=user.name, password=user.password
+        ).apply(seen.update)
+
+    declare(program)
+    assert seen == {
+        "host": "mysql",
+        "port": 3306,
+        "ca": "ca\n",
+        "user": "postfix",
+        "password": "generated-db-postfix-password",
+    }
