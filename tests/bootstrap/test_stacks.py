@@ -137,6 +137,12 @@ def test_the_summary_says_where_everything_is_and_no_password(tmp_path: Path) ->
     assert "pop3" not in text, "a protocol that is off is not offered"
 
 
+def test_the_summary_says_where_passwords_are_when_none_was_generated() -> None:
+    text = "\n".join(lines({**OUTPUTS, "mailboxes": {}}, stack="dev", certificate=None))
+    assert "those of before, or declared ones, hold" in text
+    assert "--show-secrets" not in text
+
+
 def test_the_ca_certificate_is_written_only_where_there_is_one(tmp_path: Path) -> None:
     path = tmp_path / "new/ca.pem"
     assert write_certificate(OUTPUTS, path) == path
