@@ -36,7 +36,6 @@ PROPERTIES: Mapping[str, Property] = {
         aliases=_SET,
         ipv4Address=_IN_PLACE,
         ipv6Address=_IN_PLACE,
-        driverOpts=_SET,
         linkLocalIps=_SET,
     ),
     "ports": _list(

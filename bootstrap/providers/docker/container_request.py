@@ -102,6 +102,7 @@ def _health(check: Properties | None) -> dict[str, Any] | None:
         "Interval": nanoseconds(check["interval"]),
         "Timeout": nanoseconds(check["timeout"]),
         "StartPeriod": nanoseconds(check["startPeriod"]),
+        "StartInterval": nanoseconds(check["startInterval"]),
         "Retries": check.get("retries") or 0,
     }
 

@@ -57,10 +57,11 @@ class Daemon:
 def saying(what: str) -> Iterator[None]:
     """Turn the daemon's error inside into a refusal that begins with `what`."""
     from docker.errors import DockerException
+    from requests import RequestException
 
     try:
         yield
-    except DockerException as error:
+    except (DockerException, RequestException) as error:
         raise Refused(f"{what}: Error response from daemon: {sentence(error)}") from None
 
 

@@ -51,8 +51,9 @@ class RemoteImage(Resource):
     def create(self, inputs: Properties) -> tuple[str, Properties]:
         """Build the image, or find it, or pull it."""
         if inputs.get("build"):
-            self._build(inputs["name"], inputs["build"])
-        local_or_pulled(self._daemon, inputs["name"], "Unable to read Docker image into resource")
+            self._build(inputs["name"], inputs["build"], inputs.get("platform"))
+        what = "Unable to read Docker image into resource"
+        local_or_pulled(self._daemon, inputs["name"], what, inputs.get("platform"))
         found = self.read(Existing(identity="", state=self.given(inputs)))
         assert found  # noqa: S101 (found a moment ago)
         return found
@@ -94,7 +95,7 @@ class RemoteImage(Resource):
             except ImageNotFound:
                 return
 
-    def _build(self, name: str, build: Properties) -> None:
+    def _build(self, name: str, build: Properties, platform: str | None) -> None:
         context = Path(build["context"]).resolve()
         if not (context / build["dockerfile"]).is_file():
             raise Refused(f"failed to read dockerfile: {context / build['dockerfile']} is no file")
@@ -110,6 +111,7 @@ class RemoteImage(Resource):
                 network_mode=build.get("networkMode"),
                 nocache=bool(build.get("noCache")),
                 target=build.get("target") or "",
+                platform=platform,
                 rm=build["remove"],
                 decode=True,
             ):
@@ -122,7 +124,7 @@ class RemoteImage(Resource):
                 self._daemon.api.tag(name, repository, label)
 
 
-def local_or_pulled(daemon: Daemon, name: str, what: str) -> str:
+def local_or_pulled(daemon: Daemon, name: str, what: str, platform: str | None = None) -> str:
     """Return the id of the image of this name; pull it where the daemon does not have it."""
     from docker.errors import DockerException, ImageNotFound
 
@@ -136,7 +138,9 @@ def local_or_pulled(daemon: Daemon, name: str, what: str) -> str:
     repository, _, tag = reference.rpartition("@" if "@" in reference else ":")
     problem = f"{what}: unable to pull image {name}: error pulling image {name}"
     try:
-        for step in daemon.api.pull(repository.split("@")[0], tag=tag, stream=True, decode=True):
+        for step in daemon.api.pull(
+            repository.split("@")[0], tag=tag, platform=platform, stream=True, decode=True
+        ):
             if "error" in step:
                 raise Refused(f"{problem}: Error response from daemon: {step['error']}")
         return str(daemon.api.inspect_image(name)["Id"])
