@@ -1,15 +1,12 @@
 """The shared stack of the end-to-end tests, and what a failing test shows."""
 
-import os
 import time
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-import docker
 import pytest
-from docker.errors import ImageNotFound
 
 from mailinfra.images import DEBIAN
 from tests.e2e import clients, stackfile, transcript
@@ -29,16 +26,8 @@ def tell(config: pytest.Config, text: str) -> None:
 
 @pytest.fixture(scope="session")
 def start() -> dict[str, Any]:
-    """The shipped settings that suit this machine: `make test` says which, else the base image does."""
-    named = os.environ.get("MAILINFRA_TEST_STACK")
-    if named:
-        return stackfile.shipped(named)
-    offline = stackfile.shipped("offline")
-    try:
-        docker.from_env().images.get(offline["images"]["base"])
-    except ImageNotFound:
-        return stackfile.shipped("dev")
-    return offline
+    """The shipped settings that suit this machine."""
+    return stackfile.suitable()
 
 
 @pytest.fixture(scope="session")

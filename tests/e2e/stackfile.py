@@ -3,11 +3,14 @@
 Owns the accounts that the tests know. Does not own the engine that reads the file (stack.py).
 """
 
+import os
 import socket
 from pathlib import Path
 from typing import Any
 
+import docker
 import yaml
+from docker.errors import ImageNotFound
 
 from tests.e2e.ground import addresses
 from tests.e2e.ground.zones import HOSTNAME
@@ -65,6 +68,19 @@ def shipped(name: str) -> dict[str, Any]:
     file = yaml.safe_load((ROOT / f"Pulumi.{name}.yaml").read_text())
     settings: dict[str, Any] = file["config"]["mailinfra:server"]
     return settings
+
+
+def suitable() -> dict[str, Any]:
+    """Return the shipped settings that suit this machine: what `make test` says, else the base image."""
+    named = os.environ.get("MAILINFRA_TEST_STACK")
+    if named:
+        return shipped(named)
+    offline = shipped("offline")
+    try:
+        docker.from_env().images.get(offline["images"]["base"])
+    except ImageNotFound:
+        return shipped("dev")
+    return offline
 
 
 def free_ports(names: list[str]) -> dict[str, int]:

@@ -1,0 +1,176 @@
+"""Mail: messages a second, the time until a reader is told, logins a second.
+
+Owns the load and a plain Postfix to compare with. Counts at the destination, never at the sender.
+"""
+
+import imaplib
+import smtplib
+import ssl
+import statistics
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import docker
+from argon2 import PasswordHasher
+from docker.models.containers import Container
+
+from bench.figures import Figure, interleaved
+from bench.lifecycle import used
+from tests.e2e.stack import Stack
+
+MESSAGES, SENDERS, ROUNDS = 400, 4, 5
+BODY = "".join(f"line {number} of a message that nobody has sent before\r\n" for number in range(90))
+PLAIN = """
+set -e
+postconf -e compatibility_level=3.10 maillog_file=/dev/stdout mynetworks=0.0.0.0/0 inet_protocols=ipv4
+postconf -e mydestination= default_transport=discard: myhostname=plain.test
+postconf -e smtpd_client_connection_rate_limit=0
+postconf -M -e postlog/unix-dgram='postlog unix-dgram n - n - 1 postlogd'
+postconf -M -e 25/inet='25 inet n - n - - smtpd'
+exec postfix start-fg
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reader:
+    """Somebody who reads mail."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+
+    def imap(self) -> imaplib.IMAP4_SSL:
+        """Return a client that is logged in."""
+        # Who answers is not the question here; the tests check names and chains.
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        client = imaplib.IMAP4_SSL(self.host, self.port, ssl_context=context)
+        client.login(self.user, self.password)
+        return client
+
+    def count(self) -> int:
+        """Return how many messages the inbox holds."""
+        with self.imap() as client:
+            _, (number,) = client.select("INBOX", readonly=True)
+        return int(number or b"0")
+
+
+def send(host: str, recipient: str, count: int) -> None:
+    """Hand in `count` messages over one session."""
+    with smtplib.SMTP(host, 25, local_hostname="bench.example.net", timeout=60) as client:
+        for number in range(count):
+            text = f"Subject: {time.monotonic_ns()}-{number}\r\n\r\n{BODY}"
+            client.sendmail("bench@example.net", [recipient], text)
+
+
+def load(host: str, recipient: str) -> None:
+    """Hand in all messages from several senders at once."""
+    with ThreadPoolExecutor(SENDERS) as pool:
+        list(pool.map(lambda _: send(host, recipient, MESSAGES // SENDERS), range(SENDERS)))
+
+
+def _until(done: Callable[[], bool], limit: float = 300) -> None:
+    deadline = time.monotonic() + limit
+    while not done():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not all messages arrived in {limit} s")
+        time.sleep(0.1)
+
+
+def _address(container: Container) -> str:
+    container.reload()
+    networks = container.attrs["NetworkSettings"]["Networks"]
+    return str(next(iter(networks.values()))["IPAddress"])
+
+
+def throughput(stack: Stack, reader: Reader, tell: Callable[[str], None]) -> list[Figure]:
+    """Measure port 25 to the mailbox, in turn with a stock Postfix that throws everything away."""
+    services = stack.containers()
+    postfix = services["postfix"]
+    plain = docker.from_env().containers.run(
+        str(postfix.attrs["Image"]),
+        ["-ec", PLAIN],
+        entrypoint="sh",
+        detach=True,
+        labels={"mailinfra.stack": stack.full_name},
+    )
+    try:
+        time.sleep(5)
+
+        def ours() -> float:
+            before, began = reader.count(), time.monotonic()
+            load(_address(postfix), reader.user)
+            _until(lambda: reader.count() >= before + MESSAGES)
+            return MESSAGES / (time.monotonic() - began)
+
+        def discarded() -> float:
+            before, began = plain.logs().count(b"status=sent"), time.monotonic()
+            load(_address(plain), "nobody@elsewhere.test")
+            _until(lambda: plain.logs().count(b"status=sent") >= before + MESSAGES)
+            return MESSAGES / (time.monotonic() - began)
+
+        tell(f"{MESSAGES} messages from port 25 to the mailbox, {ROUNDS} pairs in turn with a plain Postfix")
+        mailbox, discard, ratios = interleaved(ours, discarded, ROUNDS)
+    finally:
+        plain.remove(force=True, v=True)
+    return [
+        Figure(name="port 25 to the mailbox", values=mailbox, unit="messages/s"),
+        Figure(name="plain Postfix to discard", values=discard, unit="messages/s"),
+        Figure(name="ratio of the two", values=ratios, unit="", aim="at least 0.5"),
+    ]
+
+
+def idle_push(stack: Stack, reader: Reader, tell: Callable[[str], None], count: int = 100) -> list[Figure]:
+    """Measure from the last 250 of a delivery to the notice in an IDLE session."""
+    tell(f"{count} messages to somebody who waits in IDLE")
+    host = _address(stack.containers()["postfix"])
+    waits = []
+    with reader.imap() as client:
+        client.select("INBOX")
+        client.send(b"i IDLE\r\n")
+        client.readline()
+        for _ in range(count):
+            send(host, reader.user, 1)
+            acknowledged = time.monotonic()
+            while b" EXISTS" not in client.readline():
+                continue
+            waits.append(max(0.0, time.monotonic() - acknowledged) * 1000)
+        client.send(b"DONE\r\n")
+        client.readline()
+    cuts = statistics.quantiles(waits, n=100)
+    return [
+        Figure(name="delivery to IDLE notice, p50", values=[cuts[49]], unit="ms", aim="100 ms"),
+        Figure(name="delivery to IDLE notice, p99", values=[cuts[98]], unit="ms", aim="1000 ms"),
+    ]
+
+
+def logins(stack: Stack, reader: Reader, tell: Callable[[str], None]) -> list[Figure]:
+    """Measure logins a second against what the two threads of this machine can check at the same cost."""
+    tell("logins a second, in turn with bare Argon2id checks")
+    hasher = PasswordHasher(memory_cost=19456, time_cost=2, parallelism=1)
+    known = hasher.hash(reader.password)
+    count = 60
+
+    def rate(work: Callable[[], object]) -> float:
+        began = time.monotonic()
+        with ThreadPoolExecutor(SENDERS) as pool:
+            list(pool.map(lambda _: work(), range(count)))
+        return count / (time.monotonic() - began)
+
+    def login() -> None:
+        with reader.imap():
+            pass
+
+    real, raw, ratios = interleaved(
+        lambda: rate(login), lambda: rate(lambda: hasher.verify(known, reader.password)), ROUNDS
+    )
+    dovecot = used(stack.containers()["dovecot"])
+    return [
+        Figure(name="IMAP logins", values=real, unit="logins/s"),
+        Figure(name="bare Argon2id checks", values=raw, unit="checks/s"),
+        Figure(name="ratio of the two", values=ratios, unit="", aim="at least 0.85"),
+        Figure(name="Dovecot's memory right after", values=[dovecot], unit="MiB", aim="bounded: 1024 MiB"),
+    ]
