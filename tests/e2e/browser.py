@@ -4,11 +4,11 @@ Owns how a browser is started and where things are on Roundcube's pages. Does no
 """
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Error, Page, sync_playwright
 
 from tests.e2e import transcript
 from tests.e2e.ground.zones import HOSTNAME
@@ -25,6 +25,9 @@ QUIET = [
     f"--host-resolver-rules=MAP {HOSTNAME} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 SECONDS = 30
+ATTEMPTS = 3
+
+Result = TypeVar("Result")
 
 
 def executable() -> Path:
@@ -34,23 +37,32 @@ def executable() -> Path:
     return Path(found)
 
 
-@contextmanager
-def page(url: str) -> Iterator[Page]:
-    """Yield a fresh browser window that shows `url`; a failure leaves the page in the transcript."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable(), args=QUIET)
-        # The chain is checked by the TLS tests: a browser takes its CAs from elsewhere.
-        window = browser.new_context(ignore_https_errors=True).new_page()
-        window.set_default_timeout(SECONDS * 1000)
-        window.on("console", lambda message: transcript.say("browser", message.text))
-        try:
-            window.goto(url)
-            yield window
-        except BaseException:
-            transcript.say("browser", f"{window.url}\n{window.inner_text('body')}")
-            raise
-        finally:
-            browser.close()
+def visit(url: str, steps: Callable[[Page], Result]) -> Result:
+    """Run `steps` in a fresh browser window that shows `url`; a failure leaves the page in the transcript.
+
+    A browser gives up what it loads when an interface of the machine comes or goes, as containers' do; then
+    the steps are run again.
+    """
+    for attempt in range(ATTEMPTS):
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=executable(), args=QUIET)
+            # The chain is checked by the TLS tests: a browser takes its CAs from elsewhere.
+            window = browser.new_context(ignore_https_errors=True).new_page()
+            window.set_default_timeout(SECONDS * 1000)
+            losses: list[str] = []
+            window.on("requestfailed", lambda request, losses=losses: losses.append(str(request.failure)))
+            window.on("console", lambda message: transcript.say("browser", message.text))
+            try:
+                window.goto(url)
+                return steps(window)
+            except Error as error:
+                transcript.say("browser", f"{window.url}\n{window.inner_text('body')}")
+                interrupted = [loss for loss in (*losses, str(error)) if "ERR_NETWORK_CHANGED" in loss]
+                if not interrupted or attempt == ATTEMPTS - 1:
+                    raise
+            finally:
+                browser.close()
+    raise AssertionError("the last attempt returns or raises")
 
 
 def log_in(window: Page, user: str, password: str) -> None:

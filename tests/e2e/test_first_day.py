@@ -1,6 +1,10 @@
 """What a new user does on the first day: mail comes in, is read, goes out, and webmail does the same."""
 
+from email import message_from_bytes
+from uuid import uuid4
+
 import pytest
+from playwright.sync_api import Page
 
 from tests.e2e import browser
 from tests.e2e.server import Server
@@ -34,11 +38,16 @@ def test_webmail_shows_a_message_and_sends_one(server: Server) -> None:
     url = server.outputs["endpoints"]["webmail"]["url"]
     sent = server.deliver(ALICE, subject="Read me in the browser", text="The browser shows this.\r\n")
     server.arrives(ALICE, sent)
-    with browser.page(url) as window:
+
+    def read_and_write(window: Page) -> str:
         browser.log_in(window, ALICE, server.password(ALICE))
         assert "The browser shows this." in browser.open_message(window, "Read me in the browser")
-        browser.send(window, url, BOB, "Written in the browser", "This one comes from webmail.")
-    arrived = server.arrives(BOB, "Written in the browser", "Subject")
+        subject = f"Written in the browser {uuid4()}"
+        browser.send(window, url, BOB, subject, "This one comes from webmail.")
+        return subject
+
+    subject = browser.visit(url, read_and_write)
+    arrived = server.arrives(BOB, subject, "Subject")
     assert b"This one comes from webmail." in arrived
-    assert f"From: Alice Example <{ALICE}>".encode() in arrived or f"From: {ALICE}".encode() in arrived
-    server.arrives(ALICE, "Written in the browser", "Subject", folder="Sent")
+    assert ALICE in str(message_from_bytes(arrived)["From"])
+    server.arrives(ALICE, subject, "Subject", folder="Sent")
