@@ -6,7 +6,7 @@ from mailinfra.provider.database import connected
 from mailinfra.provider.difference import differences
 from mailinfra.provider.imports import connection_for
 from mailinfra.provider.migrations import current
-from mailinfra.provider.model import KINDS, STATEMENTS, accounts_bag, camel
+from mailinfra.provider.model import KINDS, OWNED, STATEMENTS, accounts_bag, camel
 from mailinfra.provider.passwords import Hashing, fingerprint
 from mailinfra.provider.plugin import Answer
 from mailinfra.provider.rows import Found, find
@@ -81,14 +81,20 @@ def drift(noun: str, declared: Bag, actual: Bag) -> list[str]:
 def imported(connection: Bag, bags: Bag, found: Found) -> Bag:
     """Return a resource that declares every row that is there."""
     default = Hashing()
+    # Nobody knows the passwords that the stack decides; their hashes are declared until somebody does.
+    owned = {
+        address: found.hashes[address]
+        for address, mailbox in found.accounts.mailboxes.items()
+        if mailbox.password == OWNED
+    }
     return {
         "connection": connection,
         **{kind: bags[kind] for kind in KINDS},
-        "passwords": {},
+        "passwords": owned,
         "undeclared": "keep",
         "hashing": {camel(name): value for name, value in vars(default).items()},
         "initialPasswords": {},
-        "fingerprints": {},
+        "fingerprints": {address: fingerprint(stored) for address, stored in owned.items()},
         "homes": {
             address: home
             for address, home in found.homes.items()

@@ -122,7 +122,9 @@ def test_tables_that_are_gone_mean_that_the_resource_is_gone(desk: Desk) -> None
 def test_an_import_declares_every_row_that_is_there(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
-    desk.up(**DECLARED)
+    declared = {**DECLARED, "mailboxes": {ALICE: mailbox(), BOB: mailbox(password="owned")}}
+    desk.up(**declared, passwords={BOB: "bobs password"})
+    stored = desk.column("password", BOB)
     (tmp_path / "ca.pem").write_text(desk.server.ca)
     monkeypatch.setenv("MAILINFRA_DATABASE_HOST", "127.0.0.1")
     monkeypatch.setenv("MAILINFRA_DATABASE_PORT", str(desk.server.port))
@@ -132,6 +134,12 @@ def test_an_import_declares_every_row_that_is_there(
     answer = directory.read(desk.database, {}, {})
     assert answer is not None
     desk.state = answer.properties
-    assert (
-        desk.changes(**DECLARED, hashing={"memoryKib": 19456.0, "iterations": 2.0, "parallelism": 1.0}) == {}
+    assert directory.check(answer.properties)[1] == [], "what was imported is sound"
+    changes = desk.changes(
+        **declared,
+        passwords={BOB: "bobs password"},
+        hashing={"memoryKib": 19456.0, "iterations": 2.0, "parallelism": 1.0},
     )
+    assert changes == {f'passwords["{BOB}"]': "update"}, "the hash was known, the password was not"
+    desk.up(**declared, passwords={BOB: "bobs password"})
+    assert desk.column("password", BOB) == stored

@@ -35,8 +35,8 @@ def test_generated_passwords_come_out_as_a_secret(engine: Engine) -> None:
     made: list[Accounts] = []
     declare(lambda: made.append(Accounts("accounts", sample_args())))
     assert asyncio.get_event_loop().run_until_complete(made[0].initial_passwords.is_secret())
-    urn = "urn:pulumi:test::mailinfra::mailinfra:index:Accounts::accounts"
-    assert engine.outputs[urn] == {"initial_passwords"}
+    (outputs,) = [names for urn, names in engine.outputs.items() if urn.endswith("::accounts")]
+    assert outputs == {"initial_passwords"}
 
 
 def test_rows_that_nobody_declared_are_kept_unless_that_is_said(engine: Engine) -> None:
