@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from playwright.sync_api import Error, Page, sync_playwright
+from playwright.sync_api import Error, Page, Request, sync_playwright
 
 from tests.e2e import transcript
 from tests.e2e.ground.zones import HOSTNAME
@@ -49,16 +49,16 @@ def visit(url: str, steps: Callable[[Page], Result]) -> Result:
             # The chain is checked by the TLS tests: a browser takes its CAs from elsewhere.
             window = browser.new_context(ignore_https_errors=True).new_page()
             window.set_default_timeout(SECONDS * 1000)
-            losses: list[str] = []
-            window.on("requestfailed", lambda request, losses=losses: losses.append(str(request.failure)))
+            lost: list[Request] = []
+            window.on("requestfailed", lost.append)
             window.on("console", lambda message: transcript.say("browser", message.text))
             try:
                 window.goto(url)
                 return steps(window)
             except Error as error:
                 transcript.say("browser", f"{window.url}\n{window.inner_text('body')}")
-                interrupted = [loss for loss in (*losses, str(error)) if "ERR_NETWORK_CHANGED" in loss]
-                if not interrupted or attempt == ATTEMPTS - 1:
+                reasons = [str(error), *(str(request.failure) for request in lost)]
+                if not any("ERR_NETWORK_CHANGED" in reason for reason in reasons) or attempt == ATTEMPTS - 1:
                     raise
             finally:
                 browser.close()
