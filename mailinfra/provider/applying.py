@@ -19,6 +19,7 @@ def apply(state: Bag, inputs: Bag) -> Answer:
     wanted = accounts_from(inputs)
     with locked(inputs["connection"]) as link:
         found = find(link)
+        renames.refuse_taken_names(found, wanted, accounts_from(state))
         by_domain = renames.domain_renames(found, wanted)
         renames.rename_domains(link, by_domain)
         if by_domain:

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from mailinfra.provider.errors import ProviderError
 from mailinfra.provider.model import Accounts, split
 from mailinfra.provider.rows import Found
 
@@ -36,6 +37,31 @@ def mailbox_renames(found: Found, wanted: Accounts) -> dict[str, str]:
         and mailbox.renamed_from not in wanted.mailboxes
         and address not in present
     }
+
+
+def refuse_taken_names(found: Found, wanted: Accounts, managed: Accounts) -> None:
+    """Raise ProviderError for a rename onto a name that has a row: its own row would be lost."""
+    present = found.accounts
+    taken = [
+        f"mailbox {mailbox.renamed_from} to {address}"
+        for address, mailbox in sorted(wanted.mailboxes.items())
+        if mailbox.renamed_from in managed.mailboxes
+        and mailbox.renamed_from in present.mailboxes
+        and address in present.mailboxes
+    ]
+    taken += [
+        f"domain {domain.renamed_from} to {name}"
+        for name, domain in sorted(wanted.domains.items())
+        if domain.renamed_from in managed.domains
+        and domain.renamed_from in present.domains
+        and domain.renamed_from not in wanted.domains
+        and name in present.domains
+    ]
+    if taken:
+        raise ProviderError(
+            f"cannot rename {', '.join(taken)}: the new name has a row already; remove that row by hand if "
+            "nobody needs it, or take the rename away; nothing was changed"
+        )
 
 
 def rename_domains(link: Connection, renames: dict[str, str]) -> None:

@@ -23,6 +23,9 @@ from mailinfra.provider.values import marked_map, plain_map
 
 Call = Callable[["Servicer", Any, Any], Coroutine[Any, Any, Any]]
 
+MOST_WARNINGS = 100
+"""Lines about single rows, before the rest is only counted."""
+
 KINDS = {
     "add": proto.PropertyDiff.ADD,
     "delete": proto.PropertyDiff.DELETE,
@@ -115,8 +118,11 @@ class Servicer(ProviderServicer):
     def _say(self, urn: str, answer: Answer) -> None:
         for note in answer.notes:
             self._messages.info(urn, note)
-        for warning in answer.warnings:
+        for warning in answer.warnings[:MOST_WARNINGS]:
             self._messages.warn(urn, warning)
+        more = len(answer.warnings) - MOST_WARNINGS
+        if more > 0:
+            self._messages.warn(urn, f"and {more} more rows like these")
 
 
 class _Bare(Provider):

@@ -216,6 +216,14 @@ def test_a_renamed_mailbox_keeps_mail_password_and_id(desk: Desk) -> None:
     assert desk.sql("SELECT COUNT(*) FROM users") == [(2,)]
 
 
+def test_a_rename_onto_a_name_that_has_a_row_is_refused_and_loses_nobody(desk: Desk) -> None:
+    desk.up(mailboxes={ALICE: mailbox()})
+    desk.sql("INSERT INTO users (userid, domain, password) VALUES ('smith', 'example.test', 'x')")
+    with pytest.raises(ProviderError, match=f"cannot rename mailbox {ALICE} to smith@example.test"):
+        desk.up(mailboxes={"smith@example.test": mailbox(renamedFrom=ALICE)})
+    assert desk.sql("SELECT COUNT(*) FROM users") == [(2,)]
+
+
 def test_whoever_gets_the_former_address_of_a_renamed_mailbox_gets_none_of_its_mail(desk: Desk) -> None:
     desk.up(mailboxes={ALICE: mailbox()})
     new = "smith@example.test"
