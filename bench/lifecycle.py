@@ -101,6 +101,7 @@ def _empty_program(folder: Path) -> Stack:
     workspace = Workspace(folder)
     (workspace.program / "__main__.py").write_text(EMPTY)
     empty = Stack(workspace, "empty")
+    empty.configure({"hostname": "mail.example.test"})  # the project asks for it
     empty.up()
     return empty
 
