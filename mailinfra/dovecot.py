@@ -11,11 +11,11 @@ from functools import partial
 import pulumi_docker as docker
 from pulumi import ComponentResource, Input, Output, ResourceOptions
 
+from mailinfra.daemons import DaemonArgs, ca_file, filled
 from mailinfra.folders import Folder
-from mailinfra.images import ImageSource
 from mailinfra.protection import durable
 from mailinfra.rendering import render
-from mailinfra.service import Health, Mount, PublishedPort, Service, ServiceArgs
+from mailinfra.service import Health, Mount, Service, ServiceArgs
 from mailinfra.types import OnDestroy
 
 PORTS = {"imap": 143, "imaps": 993, "pop3": 110, "pop3s": 995}
@@ -37,61 +37,18 @@ AUTH_WORKERS = 4
 SESSIONS = 200
 
 _VMAIL = "uid=1000,gid=1000"  # images/dovecot/Dockerfile
-_SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
 _DATABASE_CA = "/etc/dovecot/tls/database-ca.pem"
 
 
 @dataclass(frozen=True, kw_only=True)
-class DovecotArgs:
+class DovecotArgs(DaemonArgs):
     """What Dovecot needs from its neighbours."""
-
-    stack: str
-    """`<project>-<stack>`: the front of every fixed name."""
-
-    image: ImageSource
-    """Dovecot 2.4 with our entry point and health script."""
-
-    hostname: str
-    """Name in greetings; the certificate holds it."""
-
-    network: Input[str]
-    """Name of the Docker network shared with Postfix and the webmail."""
-
-    address: Input[str]
-    """IPv4 address on that network."""
-
-    address6: str | None = None
-    """IPv6 address on that network, where it has IPv6."""
-
-    listen: Sequence[str]
-    """Addresses of the host that the ports are published on."""
 
     ports: Mapping[str, int]
     """Protocol (imap, imaps, pop3, pop3s) -> port on the host; an absent one is not published."""
 
     webmail_addresses: Sequence[str]
     """The webmail's own addresses: the only ones whose word on a client's address is believed."""
-
-    database_host: Input[str]
-    """Name of the MySQL server; known once it is healthy."""
-
-    database_port: Input[int]
-    """TCP port of the MySQL server."""
-
-    database_user: Input[str]
-    """User that may read the accounts; known once it may."""
-
-    database_password: Input[str]
-    """That user's password; becomes a file of its own."""
-
-    database_ca: Input[str]
-    """PEM of the CA that signed the MySQL server's certificate; empty where none is known."""
-
-    certificate: Input[str]
-    """PEM of the certificate for `hostname`, followed by its chain."""
-
-    key: Input[str]
-    """PEM of the certificate's private key; becomes a file of its own."""
 
     mail_host_path: str | None = None
     """Folder of the Docker host for the mail, writable by uid 1000, in place of a volume."""
@@ -158,11 +115,7 @@ class Dovecot(ComponentResource):
                     "/tmp": f"{_VMAIL},mode=0700,size=64m",  # noqa: S108 - a tmpfs of the container's own
                     "/var/lib/dovecot": f"{_VMAIL},mode=0755,size=1m",
                 },
-                ports=[
-                    PublishedPort(internal=PORTS[protocol], external=port, address=address)
-                    for protocol, port in sorted(args.ports.items())
-                    for address in args.listen
-                ],
+                ports=args.published({PORTS[protocol]: port for protocol, port in args.ports.items()}),
                 health=Health(command=["healthy"]),
                 memory_mib=MEMORY_MIB,
                 user="1000:1000",
@@ -200,10 +153,12 @@ def configuration(args: DovecotArgs) -> dict[str, Input[str]]:
             database_host=known["host"],
             database_port=int(known["port"]),
             database_user=known["user"],
-            database_ca_file=_DATABASE_CA if known["ca"] else _SYSTEM_CA,
+            database_ca_file=ca_file(known["ca"], _DATABASE_CA),
         )
     )
     rendered = {path: values.apply(partial(render, f"dovecot/{path}")) for path in TEMPLATES}
-    # An upload without any content is refused.
-    ca = Output.from_input(args.database_ca).apply(lambda pem: pem or "\n")
-    return {**rendered, "tls/certificate.pem": args.certificate, "tls/database-ca.pem": ca}
+    return {
+        **rendered,
+        "tls/certificate.pem": args.certificate,
+        "tls/database-ca.pem": filled(args.database_ca),
+    }

@@ -11,12 +11,12 @@ from functools import partial
 import pulumi_docker as docker
 from pulumi import ComponentResource, Input, Output, ResourceOptions
 
+from mailinfra.daemons import SYSTEM_CA, DaemonArgs, ca_file, filled
 from mailinfra.folders import Folder
-from mailinfra.images import ImageSource
 from mailinfra.postfix_files import MAPS, TEMPLATES, ClientLimits, MapFiles, PostfixFiles, Smarthost
 from mailinfra.protection import durable
 from mailinfra.rendering import render
-from mailinfra.service import Health, Mount, PublishedPort, Service, ServiceArgs
+from mailinfra.service import Health, Mount, Service, ServiceArgs
 from mailinfra.types import OnDestroy
 
 PORTS = {"smtp": 25, "submission": 587, "submissions": 465}
@@ -25,36 +25,14 @@ PORTS = {"smtp": 25, "submission": 587, "submissions": 465}
 MEMORY_MIB = 512
 
 _POSTFIX = "uid=2000,gid=2000"  # images/postfix/Dockerfile
-_SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
 _DATABASE_CA = "/etc/postfix/tls/database-ca.pem"
 _DOVECOT_CA = "/etc/postfix/tls/dovecot-ca.pem"
 _SMARTHOST_CA = "/etc/postfix/tls/smarthost-ca.pem"
 
 
 @dataclass(frozen=True, kw_only=True)
-class PostfixArgs:
+class PostfixArgs(DaemonArgs):
     """What Postfix needs from its neighbours."""
-
-    stack: str
-    """`<project>-<stack>`: the front of every fixed name."""
-
-    image: ImageSource
-    """Postfix 3.10 with our entry point and health script."""
-
-    hostname: str
-    """Name in greetings and towards other servers; the certificate holds it, Dovecot's too."""
-
-    network: Input[str]
-    """Name of the Docker network shared with Dovecot and the webmail."""
-
-    address: Input[str]
-    """IPv4 address on that network."""
-
-    address6: str | None = None
-    """IPv6 address on that network, where it has IPv6."""
-
-    listen: Sequence[str]
-    """Addresses of the host that the ports are published on."""
 
     ports: Mapping[str, int]
     """Protocol (smtp, submission, submissions) -> port on the host; an absent one is not published."""
@@ -67,27 +45,6 @@ class PostfixArgs:
 
     dovecot_ca: Input[str]
     """PEM of the CA that signed Dovecot's certificate; empty for the public ones."""
-
-    database_host: Input[str]
-    """Name of the MySQL server; known once it is healthy."""
-
-    database_port: Input[int]
-    """TCP port of the MySQL server."""
-
-    database_user: Input[str]
-    """User that may read domains, addresses and aliases, and no password; known once it may."""
-
-    database_password: Input[str]
-    """That user's password; becomes a file of its own."""
-
-    database_ca: Input[str]
-    """PEM of the CA that signed the MySQL server's certificate; empty where none is known."""
-
-    certificate: Input[str]
-    """PEM of the certificate for `hostname`, followed by its chain."""
-
-    key: Input[str]
-    """PEM of the certificate's private key; becomes a file of its own."""
 
     postmaster: str | None
     """Who gets mail to `postmaster` without a domain, and at `hostname`; None where `hostname` is itself a
@@ -152,11 +109,7 @@ class Postfix(ComponentResource):
                     "/tmp": "size=16m",  # noqa: S108 - a tmpfs of the container's own
                     "/var/lib/postfix": f"{_POSTFIX},mode=0755,size=16m",
                 },
-                ports=[
-                    PublishedPort(internal=PORTS[protocol], external=port, address=address)
-                    for protocol, port in sorted(args.ports.items())
-                    for address in args.listen
-                ],
+                ports=args.published({PORTS[protocol]: port for protocol, port in args.ports.items()}),
                 health=Health(command=["healthy"]),
                 memory_mib=MEMORY_MIB,
                 # The master starts as root and drops to `postfix` for all that meets strangers.
@@ -185,9 +138,9 @@ def configuration(args: PostfixArgs) -> dict[str, Input[str]]:
             check_domains=args.check_domains,
             webmail_addresses=[f"[{ip}]" if ":" in ip else ip for ip in args.webmail_addresses],
             dovecot_host=dovecot["host"],
-            dovecot_ca_file=_DOVECOT_CA if dovecot["ca"] else _SYSTEM_CA,
+            dovecot_ca_file=ca_file(dovecot["ca"], _DOVECOT_CA),
             outbound_tls="secure" if smarthost and smarthost.username else "may",
-            outbound_ca_file=_SMARTHOST_CA if smarthost_ca else _SYSTEM_CA,
+            outbound_ca_file=_SMARTHOST_CA if smarthost_ca else SYSTEM_CA,
             smarthost_host=smarthost.host if smarthost else None,
             smarthost_port=smarthost.port if smarthost else None,
             smarthost_login=bool(smarthost and smarthost.username),
@@ -197,8 +150,8 @@ def configuration(args: PostfixArgs) -> dict[str, Input[str]]:
         path: values.apply(partial(render, f"postfix/{path}")) for path in TEMPLATES
     }
     files["tls/certificate.pem"] = args.certificate
-    files["tls/database-ca.pem"] = _content(args.database_ca)
-    files["tls/dovecot-ca.pem"] = _content(args.dovecot_ca)
+    files["tls/database-ca.pem"] = filled(args.database_ca)
+    files["tls/dovecot-ca.pem"] = filled(args.dovecot_ca)
     if smarthost_ca is not None:
         files["tls/smarthost-ca.pem"] = smarthost_ca
     return files
@@ -218,7 +171,7 @@ def secrets(args: PostfixArgs) -> dict[str, Input[str]]:
             database_port=int(database["port"]),
             database_user=database["user"],
             database_password=database["password"],
-            database_ca_file=_DATABASE_CA if database["ca"] else _SYSTEM_CA,
+            database_ca_file=ca_file(database["ca"], _DATABASE_CA),
             database_verified=bool(database["ca"]),
         )
     )
@@ -233,8 +186,3 @@ def secrets(args: PostfixArgs) -> dict[str, Input[str]]:
             args.smarthost.password,
         )
     return files
-
-
-def _content(pem: Input[str]) -> Output[str]:
-    """Return `pem`, or an empty line: an upload without any content is refused."""
-    return Output.from_input(pem).apply(lambda text: text or "\n")

@@ -4,17 +4,16 @@ Owns the container and the rendered configuration. Does not own the database or 
 the certificate (certificates.py). It keeps no data: contacts, settings and sessions are rows.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi_random as random
 from pulumi import ComponentResource, Input, Output, ResourceOptions
 
+from mailinfra.daemons import DaemonArgs, ca_file, filled
 from mailinfra.folders import Folder
-from mailinfra.images import ImageSource
 from mailinfra.rendering import render
 from mailinfra.roundcube_files import MIB, SITE_TEMPLATES, ProgramFile, site_files
-from mailinfra.service import Health, PublishedPort, Service, ServiceArgs
+from mailinfra.service import Health, Service, ServiceArgs
 
 HTTPS_PORT, HTTP_PORT = 8443, 8000
 """Inside the container; the image's own site listens on the second."""
@@ -28,35 +27,13 @@ BASE_MEMORY_MIB = 384
 """Memory limit in MiB before any message is written: a dozen Apache processes, PHP in each."""
 
 _WWW = "uid=33,gid=33"  # www-data, in Debian and so in the official image
-_SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
 _MAIL_CA = "/etc/mailinfra/mail-ca.pem"
 _DATABASE_CA = "/etc/mailinfra/database-ca.pem"
 
 
 @dataclass(frozen=True, kw_only=True)
-class RoundcubeArgs:
+class RoundcubeArgs(DaemonArgs):
     """What webmail needs from its neighbours."""
-
-    stack: str
-    """`<project>-<stack>`: the front of every fixed name."""
-
-    image: ImageSource
-    """The official `-apache-nonroot` image, or one that answers to the same environment."""
-
-    hostname: str
-    """The mail server's name: the certificates of Dovecot and Postfix hold it."""
-
-    network: Input[str]
-    """Name of the Docker network shared with the other daemons."""
-
-    address: Input[str]
-    """IPv4 address on that network; Dovecot and MySQL know it."""
-
-    address6: str | None = None
-    """IPv6 address on that network, where it has IPv6."""
-
-    listen: Sequence[str]
-    """Addresses of the host that the ports are published on."""
 
     port: int
     """Port of the host for HTTPS."""
@@ -76,27 +53,6 @@ class RoundcubeArgs:
     mail_ca: Input[str]
     """PEM of the CA that signed their certificate; empty where a public one did."""
 
-    database_host: Input[str]
-    """Name of the MySQL server; known once it is healthy."""
-
-    database_port: Input[int]
-    """TCP port of the MySQL server."""
-
-    database_user: Input[str]
-    """User that owns the tables in `roundcube`; known once it has its rights."""
-
-    database_password: Input[str]
-    """That user's password; becomes a file of its own."""
-
-    database_ca: Input[str]
-    """PEM of the CA that signed the MySQL server's certificate; empty where none is known."""
-
-    certificate: Input[str]
-    """PEM of the certificate that browsers see, followed by its chain."""
-
-    key: Input[str]
-    """PEM of the certificate's private key; becomes a file of its own."""
-
     message_size: int
     """Size of the largest message in bytes."""
 
@@ -112,6 +68,9 @@ class Roundcube(ComponentResource):
         child = ResourceOptions(parent=self)
 
         key = random.RandomPassword(f"{name}-session-key", length=KEY_LENGTH, special=False, opts=child)
+        ports = {HTTPS_PORT: args.port}
+        if args.redirect_port is not None:
+            ports[HTTP_PORT] = args.redirect_port
         message_mib = -(-args.message_size // MIB)
         service = Service(
             f"{name}-service",
@@ -130,7 +89,7 @@ class Roundcube(ComponentResource):
                     "/run/apache2": f"{_WWW},mode=0755,size=1m",
                     "/run/lock": f"{_WWW},mode=0755,size=1m",
                 },
-                ports=published(args),
+                ports=args.published(ports),
                 health=Health(command=["php", "/etc/mailinfra/healthy.php"], startup_seconds=120),
                 memory_mib=BASE_MEMORY_MIB + 6 * message_mib,
                 user="33:33",
@@ -162,18 +121,6 @@ def environment(args: RoundcubeArgs) -> dict[str, Input[str]]:
     }
 
 
-def published(args: RoundcubeArgs) -> list[PublishedPort]:
-    """Return HTTPS and, where it is on, plain HTTP on every address."""
-    pairs = [(HTTPS_PORT, args.port)]
-    if args.redirect_port is not None:
-        pairs.append((HTTP_PORT, args.redirect_port))
-    return [
-        PublishedPort(internal=internal, external=external, address=address)
-        for internal, external in pairs
-        for address in args.listen
-    ]
-
-
 def folders(args: RoundcubeArgs, session_key: Output[str]) -> list[Folder]:
     """Return the rendered files, the certificates and the secrets."""
     site = site_files(args.hostname, args.port, args.reverse_proxy, args.message_size)
@@ -185,10 +132,10 @@ def folders(args: RoundcubeArgs, session_key: Output[str]) -> list[Folder]:
             hostname=args.hostname,
             reverse_proxy=args.reverse_proxy,
             message_size=args.message_size,
-            mail_ca_file=_MAIL_CA if each["mail_ca"] else _SYSTEM_CA,
+            mail_ca_file=ca_file(each["mail_ca"], _MAIL_CA),
             database_host=each["host"],
             database_port=int(each["port"]),
-            database_ca_file=_DATABASE_CA if each["ca"] else _SYSTEM_CA,
+            database_ca_file=ca_file(each["ca"], _DATABASE_CA),
             database_verified=bool(each["ca"]),
         )
     )
@@ -198,8 +145,8 @@ def folders(args: RoundcubeArgs, session_key: Output[str]) -> list[Folder]:
             files={
                 **{path: render(f"roundcube/{path}", site) for path in SITE_TEMPLATES},
                 "certificate.pem": args.certificate,
-                "database-ca.pem": _filled(args.database_ca),
-                "mail-ca.pem": _filled(args.mail_ca),
+                "database-ca.pem": filled(args.database_ca),
+                "mail-ca.pem": filled(args.mail_ca),
             },
         ),
         Folder(
@@ -217,8 +164,3 @@ def folders(args: RoundcubeArgs, session_key: Output[str]) -> list[Folder]:
             secret=True,
         ),
     ]
-
-
-def _filled(pem: Input[str]) -> Output[str]:
-    """Return `pem`, or a line break in place of nothing: an upload without content is refused."""
-    return Output.from_input(pem).apply(lambda text: text or "\n")

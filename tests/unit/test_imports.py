@@ -22,7 +22,7 @@ NOUNS = {
     "roundcube",
     "roundcube_files",
 }
-SHARED = {*GROUND, "folders", "protection", "rendering", "resources", "service"}
+SHARED = {*GROUND, "daemons", "folders", "protection", "rendering", "resources", "service"}
 # A large noun is written in several modules.
 INSIDE = {
     "database": {"grants", "mysql_server"},
@@ -40,6 +40,7 @@ ALLOWED: dict[str, set[str]] = {
     "rendering": {"types"},
     "folders": {"rendering"},
     "service": {"folders", "images", "protection", "types"},
+    "daemons": {"images", "service"},
     "settings": {"hashes", "settings", "types"},
     "config": {"settings", "types"},
     "reference": {"config", "settings", "types"},
