@@ -100,8 +100,8 @@ class Plugin(sdk.Provider):
         try:
             identity, state = await asyncio.to_thread(resource.create, inputs)
         except Incomplete as incomplete:
-            incomplete.state = _bag(incomplete.state, resource, request.properties)
-            raise
+            left = _bag(incomplete.state, resource, request.properties)
+            raise Incomplete(str(incomplete), incomplete.identity, left) from None
         return sdk.CreateResponse(identity, _bag(state, resource, request.properties))
 
     async def read(self, request: sdk.ReadRequest) -> sdk.ReadResponse:

@@ -10,7 +10,8 @@ from pulumi import ResourceOptions
 config = pulumi.Config()
 step = config.get("build") or "echo built"
 
-key = tls.PrivateKey("key", algorithm="ECDSA", ecdsa_curve="P256")
+group = pulumi.ComponentResource("prov:index:Group", "group")
+key = tls.PrivateKey("key", algorithm="ECDSA", ecdsa_curve="P256", opts=ResourceOptions(parent=group))
 authority = tls.SelfSignedCert(
     "authority",
     private_key_pem=key.private_key_pem,
