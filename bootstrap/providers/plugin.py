@@ -170,6 +170,12 @@ class _Servicer(ProviderServicer):
     async def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
         return await _answer(super().Check(request, context), context)
 
+    async def DiffConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
+        # The SDK sends the bare truth value, which the protocol reads as "unknown" or "none".
+        response = await super().DiffConfig(request, context)  # type: ignore[no-untyped-call]
+        response.changes = response.DIFF_SOME if response.changes else response.DIFF_NONE
+        return response
+
     async def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802
         response = await _answer(super().Diff(request, context), context)
         response.hasDetailedDiff = bool(response.detailedDiff)

@@ -95,6 +95,22 @@ def test_a_setting_that_a_local_provider_does_not_have_is_refused_by_name(mysql_
     ]
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "changes"),
+    [("127.0.0.1:1", proto.DiffResponse.DIFF_NONE), ("127.0.0.1:2", proto.DiffResponse.DIFF_SOME)],
+)
+def test_another_endpoint_changes_the_provider_and_replaces_nothing(
+    mysql_plugin: Plugin, endpoint: str, changes: int
+) -> None:
+    request = proto.DiffRequest(
+        urn="urn:pulumi:t::t::pulumi:providers:mysql::server",
+        olds=encoded({"endpoint": "127.0.0.1:1"}),
+        news=encoded({"endpoint": endpoint}),
+    )
+    fields = mysql_plugin.ask("DiffConfig", request).fields
+    assert (fields["changes"], list(fields["replaces"])) == (changes, [])
+
+
 def test_a_resource_that_a_local_provider_does_not_have_is_refused_by_name(
     plugins: dict[str, Plugin],
 ) -> None:
