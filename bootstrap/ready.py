@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from bootstrap.base_image import bring_images, choose_stack
+from bootstrap.clients import bring_clients
 from bootstrap.docker_engine import bring_docker
 from bootstrap.engine import bring_engine
 from bootstrap.environment import Environment, compose
@@ -55,6 +56,7 @@ def ready_for_tests(machine: Machine) -> Mapping[str, str]:
         environment, pulumi = prepare(machine, lambda _: {})
         chosen = choose_stack(pulumi.machine)
         bring_images(pulumi.machine, stack_file(machine, chosen))
+        bring_clients(machine)
     return {**environment.over(machine.env), "MAILINFRA_TEST_STACK": chosen}
 
 
