@@ -138,11 +138,22 @@ class Stack:
     def _run(self, command: str, *options: str, seconds: int) -> str:
         return self.workspace.pulumi(command, "--stack", self.name, *options, seconds=seconds)
 
+    def all_containers(self) -> dict[str, Container]:
+        """Return service -> its container, running or stopped; what only fills volumes has no health."""
+        label = {"label": f"mailinfra.stack={self.full_name}"}
+        listed = self.docker.containers.list(all=True, filters=dict(label))
+        return {
+            one.labels["mailinfra.service"]: one for one in listed if one.attrs["Config"].get("Healthcheck")
+        }
+
     def containers(self) -> dict[str, Container]:
         """Return service -> its running container."""
-        label = {"label": f"mailinfra.stack={self.full_name}"}
-        listed = self.docker.containers.list(filters=dict(label))
-        return {one.labels["mailinfra.service"]: one for one in listed if "mailinfra.service" in one.labels}
+        return {name: one for name, one in self.all_containers().items() if one.status == "running"}
+
+    def healthy(self) -> set[str]:
+        """Return the services that prove their health now."""
+        found = self.containers().items()
+        return {name for name, one in found if one.attrs["State"]["Health"]["Status"] == "healthy"}
 
     def journals(self, since: float = 0) -> dict[str, str]:
         """Return service -> the last lines that its container wrote since then, stopped ones included."""

@@ -36,19 +36,35 @@ def test_a_refresh_finds_what_was_declared(server: Server) -> None:
     server.stack.preview("--refresh", "--expect-no-changes")
 
 
-def test_a_changed_setting_shows_in_the_preview_so_the_checks_above_can_fail(server: Server) -> None:
+@pytest.mark.parametrize(
+    ("section", "change", "daemon"),
+    [
+        ("ports", {"imap": 45143}, "dovecot"),
+        ("database", {"memory": "768M"}, "database"),
+        ("ports", {"webmailRedirect": 45080}, "roundcube"),
+    ],
+)
+def test_a_preview_shows_that_only_one_daemon_is_replaced(
+    server: Server, section: str, change: dict[str, Any], daemon: str
+) -> None:
     before = server.stack.settings
-    server.stack.configure({**before, "limits": {**before["limits"], "recipients": 150}})
+    server.stack.configure({**before, section: {**before.get(section, {}), **change}})
     try:
-        with pytest.raises(EngineError, match=r"no changes were expected|expect-no-changes"):
-            server.stack.preview("--expect-no-changes")
+        steps = server.stack.preview_steps()
     finally:
         server.stack.configure(before)
+    assert {name for name in steps if name.endswith("-service-container")} == {
+        f"mail-{daemon}-service-container"
+    }
+    others = [name for name in steps if not name.startswith(f"mail-{daemon}-")]
+    assert not others, f"{others} have nothing to do with it"
 
 
 def test_an_edited_setting_replaces_only_the_daemon_that_reads_it(server: Server) -> None:
     settings, before = server.stack.settings, running(server.stack)
     server.stack.configure({**settings, "limits": {**settings["limits"], "recipients": 150}})
+    with pytest.raises(EngineError, match=r"no changes were expected|expect-no-changes"):
+        server.stack.preview("--expect-no-changes")  # so the checks above can fail
     server.stack.up()
     after = running(server.stack)
     changed = {name for name in before if before[name] != after.get(name)}

@@ -145,6 +145,19 @@ class World:
         ports: Any = container.ports
         return int(ports[f"{RELAY_PORT}/tcp"][0]["HostPort"])
 
+    def kill(self, victim: Container) -> None:
+        """End a container's first process at once, as a crash does: `docker kill` would keep it down."""
+        victim.reload()
+        self.docker.containers.run(
+            self.image,
+            ["-c", f"import os; os.kill({victim.attrs['State']['Pid']}, 9)"],
+            labels={LABEL: "yes"},
+            pid_mode="host",
+            privileged=True,
+            network_mode="none",
+            remove=True,
+        )
+
     def received(self, peer: str) -> Iterator[Received]:
         """Yield every message that a peer has taken since it was started."""
         for line in self.container(peer).logs().decode().splitlines():

@@ -1,0 +1,112 @@
+"""Many messages with known ids, and the count of what became of them.
+
+Owns the ledger: a message counts as acknowledged only after a 250 to its data; what broke off is unknown.
+Does not own the faults that happen meanwhile (the tests).
+"""
+
+import smtplib
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.e2e import transcript
+from tests.e2e.server import Server, letter, until
+
+PER_SESSION = 10
+
+
+@dataclass(kw_only=True)
+class Ledger:
+    """What was sent to one mailbox, as the clients saw it."""
+
+    mailbox: str
+    acknowledged: set[str] = field(default_factory=set)
+    """Message-IDs with a 250 to their data."""
+
+    unknown: set[str] = field(default_factory=set)
+    """Message-IDs whose session broke off: they may be there or not."""
+
+    refused_for_ever: list[str] = field(default_factory=list)
+    """5xx replies: each is wrong, for every message is a good one."""
+
+    def add(self, message_id: str, error: Exception | None) -> None:
+        """Enter what became of one attempt."""
+        match error:
+            case None:
+                self.acknowledged.add(message_id)
+            case smtplib.SMTPRecipientsRefused() if any(code >= 500 for code, _ in error.recipients.values()):
+                self.refused_for_ever.append(str(error))
+            case smtplib.SMTPResponseException() if error.smtp_code >= 500:
+                self.refused_for_ever.append(str(error))
+            case _:
+                self.unknown.add(message_id)
+
+
+def pour(server: Server, mailbox: str, number: int, halfway: threading.Event, workers: int = 4) -> Ledger:
+    """Get `number` messages acknowledged, however often a session breaks; after half of them tell `halfway`."""
+    ledger, lock = Ledger(mailbox=mailbox), threading.Lock()
+    deadline = time.monotonic() + 120
+
+    def short() -> bool:
+        with lock:
+            if len(ledger.acknowledged) >= number // 2:
+                halfway.set()
+            return len(ledger.acknowledged) < number and time.monotonic() < deadline
+
+    def work(_: int) -> None:
+        while short():
+            with suppress(OSError, smtplib.SMTPException), server.smtp("sibling", timeout=20) as client:
+                for _ in range(PER_SESSION):
+                    message = letter("friend@peer.test", mailbox)
+                    error: Exception | None = None
+                    try:
+                        client.sendmail("friend@peer.test", [mailbox], message.as_bytes())
+                    except (OSError, smtplib.SMTPException) as caught:
+                        error = caught
+                    with lock:
+                        ledger.add(str(message["Message-ID"]), error)
+                    if error is not None:
+                        time.sleep(0.5)
+                        raise error
+            del transcript.LINES[:]  # thousands of good conversations tell nothing
+
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(work, range(workers)))
+    halfway.set()
+    assert len(ledger.acknowledged) >= number, f"only {len(ledger.acknowledged)} messages were taken in 120 s"
+    return ledger
+
+
+def queued(server: Server) -> int:
+    """Return how many messages wait in the queue."""
+    output: Any = server.stack.containers()["postfix"].exec_run(["postqueue", "-j"]).output
+    return len(output.splitlines())
+
+
+def emptied(server: Server, seconds: float = 90) -> None:
+    """Wait until the queue is empty; deferred mail is tried again at once."""
+
+    def empty() -> bool:
+        server.stack.containers()["postfix"].exec_run(["postqueue", "-f"])
+        time.sleep(1)
+        return queued(server) == 0
+
+    until(empty, seconds, "the queue is empty")
+
+
+def found(server: Server, mailbox: str) -> Counter[str]:
+    """Return Message-ID -> how often it is in the inbox."""
+    with server.imap(mailbox) as client:
+        client.select("INBOX", readonly=True)
+        _, answers = client.fetch("1:*", "(BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])")
+    heads = [answer[1].decode() for answer in answers if isinstance(answer, tuple)]
+    return Counter(head.partition(":")[2].strip() for head in heads)
+
+
+def lost(server: Server, ledger: Ledger) -> set[str]:
+    """Return the acknowledged messages that are nowhere."""
+    return ledger.acknowledged - set(found(server, ledger.mailbox))
