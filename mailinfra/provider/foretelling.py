@@ -42,23 +42,45 @@ def unused_passwords(state: Bag, inputs: Bag) -> list[str]:
         if address in before
         and address in held
         and after.get(address, {}).get("password") == "initial"
-        and after[address].get("reset") == before[address].get("reset")
+        and not is_reset(before[address], after[address])
         and declared[address] != held[address]
     ]
 
 
-def removals(state: Bag, inputs: Bag) -> list[str]:
-    """Return a line for each mailbox that goes, saying what becomes of its mail."""
-    after = inputs.get("mailboxes") or {}
-    renamed = {mailbox.get(camel("renamed_from")) for mailbox in after.values()}
-    moved = {domain.get(camel("renamed_from")) for domain in (inputs.get("domains") or {}).values()}
+def is_reset(before: Bag, after: Bag) -> bool:
+    """Return whether a mailbox asks for its password to be set again."""
+    return bool(after.get("reset")) and after.get("reset") != before.get("reset")
+
+
+def announcements(state: Bag, inputs: Bag) -> list[str]:
+    """Return a line for each change whose consequence the changed property alone does not tell."""
+    return [*_catch_alls(state, inputs), *_moves(state, inputs)]
+
+
+def _catch_alls(state: Bag, inputs: Bag) -> list[str]:
+    before, after = state.get("domains") or {}, inputs.get("domains") or {}
+    return [
+        f"domain {name}: with a catch-all no address of it is unknown any more, which invites spam"
+        for name in sorted(after)
+        if after[name].get("catchAll") and not before.get(name, {}).get("catchAll")
+    ]
+
+
+def _moves(state: Bag, inputs: Bag) -> list[str]:
+    former = camel("renamed_from")
+    after, domains = inputs.get("mailboxes") or {}, inputs.get("domains") or {}
+    new_domains = {domain[former]: name for name, domain in domains.items() if domain.get(former)}
+    new_names = {mailbox[former]: address for address, mailbox in after.items() if mailbox.get(former)}
     homes = state.get("homes") or {}
     lines = []
     for address in sorted(state.get("mailboxes") or {}):
         local, _, domain = address.rpartition("@")
-        if address not in after and address not in renamed and domain not in moved:
+        now = new_names.get(address, f"{local}@{new_domains.get(domain, domain)}")
+        if now not in after:
             home = homes.get(address, f"{domain}/{local}")
             lines.append(f"mailbox {address} is removed: logins end; its mail stays in /mail/{home}")
+        elif now != address and address not in after:
+            lines.append(f"mailbox {address} becomes {now}, with its mail and password")
     return lines
 
 
@@ -69,9 +91,9 @@ def foretell(state: Bag, inputs: Bag) -> Answer:
     needs_new = [
         address
         for address, mailbox in after.items()
-        if address not in before or mailbox.get("reset") != before[address].get("reset")
+        if address not in before or is_reset(before[address], mailbox)
     ]
     properties: Bag = dict(inputs) | {name: state[name] for name in KEPT if name in state}
     if not state or any(not is_known(declared) or address not in declared for address in needs_new):
         properties["initialPasswords"] = UNKNOWN
-    return Answer(properties=properties, notes=tuple(removals(state, inputs)))
+    return Answer(properties=properties, notes=tuple(announcements(state, inputs)))

@@ -216,6 +216,16 @@ def test_a_renamed_mailbox_keeps_mail_password_and_id(desk: Desk) -> None:
     assert desk.sql("SELECT COUNT(*) FROM users") == [(2,)]
 
 
+def test_a_renamed_mailbox_with_an_owned_password_is_not_hashed_again(desk: Desk) -> None:
+    desk.up(mailboxes={BOB: mailbox(password="owned")}, passwords={BOB: "bobs password"})
+    stored = desk.column("password", BOB)
+    new = "robert@example.test"
+    owned = {new: mailbox(password="owned", renamedFrom=BOB)}
+    desk.up(mailboxes=owned, passwords={new: "bobs password"})
+    assert desk.column("password", new) == stored
+    assert desk.changes(mailboxes=owned, passwords={new: "bobs password"}) == {}
+
+
 def test_a_rename_onto_a_name_that_has_a_row_is_refused_and_loses_nobody(desk: Desk) -> None:
     desk.up(mailboxes={ALICE: mailbox()})
     desk.sql("INSERT INTO users (userid, domain, password) VALUES ('smith', 'example.test', 'x')")

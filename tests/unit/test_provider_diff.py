@@ -82,11 +82,47 @@ def test_a_newer_schema_is_an_update_and_the_same_one_is_none() -> None:
     assert schema.diff(old, old).paths == {}
 
 
-def test_a_preview_of_a_rename_removes_nobody() -> None:
-    renamed = {"new@example.org": {"renamedFrom": "u1@example.org"}}
+def notes(before: dict[str, Any], **after: Any) -> tuple[str, ...]:
+    """Return what a preview says beside the changed properties."""
+    return directory.update(before, inputs(**after), preview=True).notes
+
+
+def test_a_preview_of_a_removal_says_where_the_mail_stays() -> None:
     before = state(mailboxes={"u1@example.org": {}})
-    assert directory.update(before, inputs(mailboxes=renamed), preview=True).notes == ()
-    gone = directory.update(before, inputs(mailboxes={}), preview=True)
-    assert gone.notes == (
+    assert notes(before, mailboxes={}) == (
         "mailbox u1@example.org is removed: logins end; its mail stays in /mail/example.org/u1",
     )
+    before["homes"] = {"u1@example.org": "example.org/u1.2"}
+    assert "/mail/example.org/u1.2" in notes(before, mailboxes={})[0]
+
+
+def test_a_preview_of_a_rename_says_what_becomes_of_whom() -> None:
+    before = state(mailboxes={"u1@example.org": {}})
+    renamed = {"new@example.org": {"renamedFrom": "u1@example.org"}}
+    assert notes(before, mailboxes=renamed) == (
+        "mailbox u1@example.org becomes new@example.org, with its mail and password",
+    )
+
+
+def test_a_preview_of_a_renamed_domain_tells_whom_it_leaves_behind() -> None:
+    before = state(mailboxes={"u1@example.org": {}, "u2@example.org": {}})
+    domains = {"example.net": {"renamedFrom": "example.org"}}
+    assert notes(before, domains=domains, mailboxes={"u1@example.net": {}}) == (
+        "mailbox u1@example.org becomes u1@example.net, with its mail and password",
+        "mailbox u2@example.org is removed: logins end; its mail stays in /mail/example.org/u2",
+    )
+
+
+def test_a_preview_of_a_catch_all_warns_of_spam_once() -> None:
+    domains = {"example.org": {"catchAll": "u1@example.org"}}
+    assert "invites spam" in notes(state(), domains=domains)[0]
+    assert notes(state(domains=domains), domains=domains) == ()
+
+
+def test_a_reset_is_foretold_and_taking_its_text_away_is_none() -> None:
+    before = state(mailboxes={"u1@example.org": {"password": "initial", "reset": "once"}})
+    again = {"u1@example.org": {"password": "initial", "reset": "twice"}}
+    never = {"u1@example.org": {"password": "initial"}}
+    for mailboxes, expected in ((again, UNKNOWN), (never, {})):
+        foretold = directory.update(before, inputs(mailboxes=mailboxes), preview=True)
+        assert foretold.properties["initialPasswords"] == expected
