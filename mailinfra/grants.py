@@ -10,6 +10,8 @@ import pulumi_mysql as mysql
 import pulumi_random as random
 from pulumi import Input, Output, Resource, ResourceOptions
 
+from mailinfra.service import after
+
 PASSWORD_LENGTH = 32
 """Characters, letters and digits alone: SQL and DSNs take them unescaped. A change rotates every password."""
 
@@ -130,5 +132,4 @@ class Users:
             )
             for right in rights
         ]
-        login = Output.all(user.user, *[grant.user for grant in granted]).apply(lambda known: str(known[0]))
-        return ServiceUser(name=login, password=generated)
+        return ServiceUser(name=after(service, *[grant.id for grant in granted]), password=generated)

@@ -5,8 +5,10 @@ privileges, a memory limit, bounded logs, files that reach it through read-only 
 Does not own what is in the files, nor the volumes that hold data.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pulumi_docker as docker
 from pulumi import ComponentResource, Input, Output, ResourceOptions
@@ -141,8 +143,8 @@ class Service(ComponentResource):
         container = docker.Container(
             f"{name}-container",
             hardened(args, image.image_id, mounts),
-            # The provider reports changes of these as updates and leaves the running container as it was. Nor
-            # does it say then that two containers cannot have the one address and the same ports.
+            # The provider reports changes of these as updates and leaves the running container as it was; nor
+            # does it say then that two containers cannot have one address and the same ports.
             opts=ResourceOptions.merge(
                 child,
                 ResourceOptions(
@@ -151,9 +153,23 @@ class Service(ComponentResource):
             ),
         )
         self.id_when_healthy = container.id
-        # Not its id: a preview that replaces this container knows the name, and so its neighbours' files.
-        self.host = container.hostname
+        self.host = after(args.alias, container.id)
         self.register_outputs({"host": self.host, "id_when_healthy": self.id_when_healthy})
+
+
+def after(value: str, *done: Output[Any]) -> Output[str]:
+    """Return `value`, known in every preview, to those who have to wait until all of `done` are there.
+
+    It depends on no resource. A container is deleted before the next one is created, and the engine then
+    replaces whatever has a property of it, changed or not: one daemon's new limit would restart all others.
+    """
+
+    async def waited() -> str:
+        for each in done:
+            await each.future()
+        return value
+
+    return Output(set(), waited(), asyncio.sleep(0, result=True))
 
 
 def image_args(source: ImageSource) -> docker.RemoteImageArgs:

@@ -133,6 +133,20 @@ def test_whoever_asks_for_the_host_name_waits_for_the_container(engine: Engine) 
         Service("mta", sample_args(environment={"IMAP": first.host}))
 
     declare(program)
+    order = [request.name for request in engine.created(CONTAINER)]
+    assert order.index("imap-container") < order.index("mta-container")
+    assert plain(engine.one(CONTAINER, "mta-container").object)["envs"] == ["IMAP=imap"], (
+        "known in every preview"
+    )
+
+
+def test_a_daemon_is_not_replaced_because_its_neighbour_is(engine: Engine) -> None:
+    def program() -> None:
+        first = Service("imap", sample_args())
+        Service("mta", sample_args(environment={"IMAP": first.host}))
+
+    declare(program)
     container = engine.one(CONTAINER, "mta-container")
-    assert any(urn.endswith("::imap-container") for urn in container.dependencies)
-    assert plain(container.object)["envs"] == ["IMAP=imap"], "known in every preview"
+    assert not [urn for urn in container.dependencies if "imap-container" in urn], (
+        "the engine replaces with a container whatever has a property of it"
+    )
