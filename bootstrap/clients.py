@@ -17,6 +17,9 @@ PROGRAMS = {
 }
 """Debian's package -> the programs, one of which has to be there."""
 
+ALONG = {"swaks": ["libnet-ssleay-perl"]}
+"""Debian's package -> what it only recommends: swaks without it speaks no TLS."""
+
 
 def bring_clients(machine: Machine) -> None:
     """Have every client on PATH; raise Problem where only a person can install them."""
@@ -31,6 +34,7 @@ def bring_clients(machine: Machine) -> None:
             f"Install it: apt-get install {' '.join(missing)}",
         )
     if missing:
-        install_debian(machine, NEED, missing)
+        along = [extra for package in missing for extra in ALONG.get(package, [])]
+        install_debian(machine, NEED, sorted({*missing, *along}))
     there = ", ".join(sorted(PROGRAMS))
     machine.report.found(NEED, f"{there}, {'installed from Debian' if missing else 'on PATH'}")
