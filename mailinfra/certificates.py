@@ -6,10 +6,11 @@ reaches a container, nor the check of files (settings/certificate.py).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pulumi_tls as tls
 from pulumi import ComponentResource, Output, ResourceOptions
+
+from mailinfra.rendering import text_of
 
 YEAR = 365 * 24
 """Hours."""
@@ -97,9 +98,9 @@ class Certificates(ComponentResource):
             self.trust = ca.cert_pem
         else:
             files = args.files
-            self.certificate = Output.from_input(_text(files.certificate))
-            self.key = Output.secret(_text(files.key))
-            self.trust = Output.from_input(_text(files.ca) if files.ca else "")
+            self.certificate = Output.from_input(text_of(files.certificate))
+            self.key = Output.secret(text_of(files.key))
+            self.trust = Output.from_input(text_of(files.ca) if files.ca else "")
         self.register_outputs(
             {
                 "ca": self.ca,
@@ -148,7 +149,3 @@ class _Authority:
 def _key(name: str, child: ResourceOptions) -> Output[str]:
     key = tls.PrivateKey(f"{name}-key", algorithm="ECDSA", ecdsa_curve="P256", opts=child)
     return Output.secret(key.private_key_pem)
-
-
-def _text(path: str) -> str:
-    return Path(path).read_text(encoding="ascii")

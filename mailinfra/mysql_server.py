@@ -7,7 +7,6 @@ of services (database.py).
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
 
 import pulumi_docker as docker
 import pulumi_mysql as mysql
@@ -17,7 +16,7 @@ from mailinfra.folders import Folder
 from mailinfra.grants import password
 from mailinfra.images import ImageSource
 from mailinfra.protection import durable
-from mailinfra.rendering import render
+from mailinfra.rendering import render, text_of
 from mailinfra.resources import Connection
 from mailinfra.service import Health, Mount, PublishedPort, Service, ServiceArgs
 from mailinfra.types import OnDestroy
@@ -26,7 +25,6 @@ PORT = 3306
 
 _LOOPBACK = "127.0.0.1"
 _TMP = "mode=1777,size=64m"
-_ROOT = Path(__file__).parent.parent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,7 +207,7 @@ def _folders(server: OwnServer, passwords: Mapping[Role, Output[str]]) -> list[F
 
 def existing(name: str, server: ExistingServer, child: ResourceOptions) -> Reached:
     """Return somebody's server, which is taken to answer."""
-    ca = (_ROOT / server.ca_file).read_text() if server.ca_file is not None else ""
+    ca = text_of(server.ca_file) if server.ca_file is not None else ""
     secret = Output.secret(server.password)
     endpoint = Output.from_input(f"{server.host}:{server.port}")
     return Reached(

@@ -139,7 +139,7 @@ def configuration(args: PostfixArgs) -> dict[str, Input[str]]:
             webmail_addresses=[f"[{ip}]" if ":" in ip else ip for ip in args.webmail_addresses],
             dovecot_host=dovecot["host"],
             dovecot_ca_file=ca_file(dovecot["ca"], _DOVECOT_CA),
-            outbound_tls="secure" if smarthost and smarthost.username else "may",
+            outbound_tls=smarthost.tls() if smarthost else "may",
             outbound_ca_file=_SMARTHOST_CA if smarthost_ca else SYSTEM_CA,
             smarthost_host=smarthost.host if smarthost else None,
             smarthost_port=smarthost.port if smarthost else None,

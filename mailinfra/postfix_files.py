@@ -47,7 +47,7 @@ class Smarthost:
     """A server that takes all outgoing mail."""
 
     host: str
-    """Its name, which its certificate has to hold where there is a login."""
+    """Its name, which its certificate has to hold where there is a login or a CA."""
 
     port: int = 587
     """Its TCP port; on 465 TLS comes with the first byte."""
@@ -60,6 +60,11 @@ class Smarthost:
 
     ca: Input[str] | None = None
     """PEM of the CA that signed its certificate; None for the public ones."""
+
+    def tls(self) -> str:
+        """Return Postfix's security level: never clear text, and who gets a password or has a CA of its own
+        proves its name."""
+        return "encrypt" if self.username is None and self.ca is None else "secure"
 
 
 @dataclass(frozen=True, kw_only=True)

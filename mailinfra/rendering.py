@@ -1,6 +1,7 @@
 """Rendering: a template under configs/ and a typed object become text, and texts become a hash.
 
-Knows nothing of how a file reaches a container (service.py), nor what the values mean.
+Owns reading the texts that a person names, too. Knows nothing of how a file reaches a container (service.py),
+nor what the values mean.
 """
 
 import hashlib
@@ -37,6 +38,12 @@ def render(path: str, values: "DataclassInstance") -> str:
         if isinstance(value, str) and any(mark in value for mark in "\r\n\0"):
             raise ValueError(f"configs/{path}: {name} holds a line break; a setting is one line")
     return _environment.get_template(path).render(names)
+
+
+def text_of(path: str) -> str:
+    """Return the content of a PEM file that a person named; it was checked before, so an odd comment is no
+    fault."""
+    return Path(path).read_text(encoding="utf-8", errors="replace")
 
 
 def digest(files: Mapping[str, str]) -> str:

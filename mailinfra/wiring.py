@@ -11,6 +11,7 @@ from mailinfra.certificates import CertificateFiles
 from mailinfra.config import Secrets, ServerConfig
 from mailinfra.mysql_server import ExistingServer
 from mailinfra.postfix_files import ClientLimits, Smarthost
+from mailinfra.rendering import text_of
 from mailinfra.settings.storage import Databases
 
 _PULLED = {"base": images.DEBIAN, "mysql": images.MYSQL, "roundcube": images.ROUNDCUBE}
@@ -74,6 +75,7 @@ def smarthost(server: ServerConfig, secrets: Secrets) -> Smarthost | None:
         port=server.smarthost.port,
         username=server.smarthost.username,
         password=secrets.smarthost_password,
+        ca=text_of(server.smarthost.ca_file) if server.smarthost.ca_file else None,
     )
 
 

@@ -84,6 +84,12 @@ class ServerConfig(Model):
         if self.webmail.reverse_proxy and self.ports.webmail_redirect is None:
             reason = "needs 'ports.webmailRedirect', which is off: the proxy asks there; write a port"
             yield Mistake(place=("webmail", "reverseProxy"), reason=reason, about=("ports",))
+        if self.smarthost and self.smarthost.host in {self.hostname, *self.addresses}:
+            reason = (
+                f"{self.smarthost.host} is this server itself, and mail would go round in circles; "
+                "name another one, or remove 'smarthost'"
+            )
+            yield Mistake(place=("smarthost", "host"), reason=reason, about=("hostname", "addresses"))
         yield from self._addresses_in_subnets()
         yield from self._listening_twice()
 

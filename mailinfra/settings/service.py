@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from mailinfra.settings.model import Mistake, Model
-from mailinfra.types import ByteSize, HostName, IpAddress, LoginName, Port
+from mailinfra.types import ByteSize, FilePath, HostName, IpAddress, LoginName, Port
 
 LEAST_MESSAGE = 64 * 1024
 """Bytes that every server must take: RFC 5321, section 4.5.3.1.7."""
@@ -83,7 +83,8 @@ class WebmailConfig(Model):
 
 class SmarthostConfig(Model):
     """A server that all mail leaves through, always over TLS. `mailinfra:smarthostPassword` is its
-    password."""
+    password. With `username` or `caFile` its certificate has to name it; with neither, nobody asks who it
+    is."""
 
     host: HostName
     """Name of the server."""
@@ -93,3 +94,15 @@ class SmarthostConfig(Model):
 
     username: LoginName | None = Field(default=None, examples=["relay@example.org"])
     """Login name; without it there is no login."""
+
+    ca_file: FilePath | None = Field(default=None, examples=["tls/smarthost-ca.pem"])
+    """PEM file with the CA that signed the smarthost's certificate, where that is no public one."""
+
+    def contradictions(self) -> Iterator[Mistake]:
+        """Return a CA file that cannot be used."""
+        if self.ca_file is None:
+            return
+        from mailinfra.settings import pem
+
+        if fault := pem.certificate_fault(self.ca_file):
+            yield Mistake(place=("caFile",), reason=fault, given=self.ca_file)

@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 import json
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -11,6 +12,7 @@ from pulumi import Output
 
 from mailinfra import accounts, certificates, database, dovecot, mailserver, postfix, roundcube, service
 from mailinfra.config import Secrets
+from mailinfra.settings import pem
 from mailinfra.settings.server import ServerConfig
 from tests.graph.conftest import CONTAINER, NETWORK, VOLUME, Engine, declare, is_secret, plain
 
@@ -77,7 +79,7 @@ def test_a_component_takes_name_args_and_opts(component: type) -> None:
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
 def test_args_are_frozen_and_every_value_is_named(module: Any) -> None:
-    classes = [
+    classes: list[Any] = [
         member
         for _, member in inspect.getmembers(module, dataclasses.is_dataclass)
         if member.__module__ == module.__name__
@@ -224,6 +226,19 @@ def test_an_existing_database_replaces_the_container_and_nothing_else(engine: En
     assert aliases == {"dovecot", "postfix", "webmail"}
     users = {plain(request.object)["user"] for request in engine.created("mysql:index/user:User")}
     assert users == {"dovecot", "postfix", "roundcube"}
+
+
+def test_a_smarthost_is_verified_by_the_ca_that_its_file_holds(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pem, "certificate_fault", lambda path: None)
+    comment = "# Aussteller: Müller\n".encode("latin-1")
+    (tmp_path / "ca.pem").write_bytes(comment + b"the ca\n")
+    declare(lambda: build(smarthost={"host": "relay.example.test", "caFile": str(tmp_path / "ca.pem")}))
+    filler = engine.one(CONTAINER, "mail-postfix-service-etc-postfix-filler")
+    uploads = {each["file"]: each["content"] for each in plain(filler.object)["uploads"]}
+    assert uploads["/mailinfra/tls/smarthost-ca.pem"].endswith("the ca\n")
+    assert "smtp_tls_CAfile = /etc/postfix/tls/smarthost-ca.pem\n" in uploads["/mailinfra/main.cf"]
 
 
 def test_accounts_that_live_elsewhere_leave_the_tables_and_no_row(engine: Engine) -> None:

@@ -127,10 +127,21 @@ def test_a_smarthost_with_a_login_is_verified_and_its_password_is_a_secret_file(
     assert files(engine, "etc-postfix")["tls/smarthost-ca.pem"] == "its ca\n"
 
 
-def test_a_smarthost_without_a_login_needs_no_secret(engine: Engine) -> None:
+def test_a_smarthost_without_a_login_needs_no_secret_and_still_gets_no_clear_text(engine: Engine) -> None:
     text = main_cf(engine, smarthost=Smarthost(host="smart.test", port=25))
     assert "smtp_sasl" not in text
     assert "smarthost" not in files(engine, "run-secrets")
+    assert "smtp_tls_security_level = encrypt\n" in text
+
+
+def test_a_smarthost_with_a_ca_of_its_own_proves_its_name_even_without_a_login(engine: Engine) -> None:
+    text = main_cf(engine, smarthost=Smarthost(host="smart.test", ca="its ca\n"))
+    assert "smtp_tls_security_level = secure\n" in text
+    assert "smtp_tls_CAfile = /etc/postfix/tls/smarthost-ca.pem\n" in text
+
+
+def test_without_a_smarthost_mail_reaches_servers_that_know_no_tls(engine: Engine) -> None:
+    assert "smtp_tls_security_level = may\n" in main_cf(engine)
 
 
 def test_a_host_name_that_is_a_hosted_domain_is_not_claimed_twice(engine: Engine) -> None:

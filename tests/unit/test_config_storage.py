@@ -134,3 +134,19 @@ def test_a_smarthost_with_a_login_needs_its_password() -> None:
     smarthost = accepted(given, smarthost_password=True).smarthost
     assert smarthost is not None
     assert smarthost.port == 587
+
+
+def test_an_unreadable_ca_of_the_smarthost_is_refused() -> None:
+    given = form(smarthost={"host": "relay.example.test", "caFile": "/nowhere/ca.pem"})
+    assert refused(given) == [
+        "server.smarthost.caFile: cannot be read (no such file or directory); correct the path; "
+        "given '/nowhere/ca.pem'"
+    ]
+
+
+@pytest.mark.parametrize("host", ["mail.example.test", "192.0.2.25"])
+def test_a_server_is_not_its_own_smarthost(host: str) -> None:
+    assert refused(form(smarthost={"host": host})) == [
+        f"server.smarthost.host: {host} is this server itself, and mail would go round in circles; "
+        "name another one, or remove 'smarthost'"
+    ]
