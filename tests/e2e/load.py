@@ -47,7 +47,7 @@ class Ledger:
 
 
 def pour(server: Server, mailbox: str, number: int, halfway: threading.Event, workers: int = 4) -> Ledger:
-    """Get `number` messages acknowledged, however often a session breaks; after half of them tell `halfway`."""
+    """Get `number` messages acknowledged, however often a session breaks; `halfway` is set after half."""
     ledger, lock = Ledger(mailbox=mailbox), threading.Lock()
     deadline = time.monotonic() + 120
 
