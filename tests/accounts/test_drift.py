@@ -61,12 +61,12 @@ def test_a_deleted_mailbox_is_named_and_comes_back_with_password_and_mail(desk: 
 
 def test_a_mailbox_that_had_a_folder_of_its_own_comes_back_to_that_folder(desk: Desk) -> None:
     desk.up(mailboxes={BOB: mailbox()})
-    desk.up()
-    desk.up(mailboxes={BOB: mailbox()})
+    renamed = {"robert@example.test": mailbox(renamedFrom=BOB)}
+    desk.up(mailboxes=renamed)
     desk.sql("DELETE FROM users")
     desk.refresh()
-    desk.up(mailboxes={BOB: mailbox()})
-    assert desk.column("home", BOB) == "example.test/bob.2"
+    desk.up(mailboxes=renamed)
+    assert desk.column("home", "robert@example.test") == "example.test/bob"
 
 
 def test_rows_that_nobody_declared_are_named_and_left_alone(desk: Desk) -> None:

@@ -39,7 +39,6 @@ def upgrade() -> None:
           PRIMARY KEY (id),
           UNIQUE INDEX unique_aliases_target (name, domain, target),
           INDEX aliases_domain (domain),
-          INDEX aliases_target (target),
           CONSTRAINT aliases_domain FOREIGN KEY (domain) REFERENCES domains (name),
           CONSTRAINT aliases_lower_case CHECK (name = LOWER(name) AND domain = LOWER(domain))
         ) {FORM}""")
