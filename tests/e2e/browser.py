@@ -50,7 +50,7 @@ def visit(url: str, steps: Callable[[Page], Result]) -> Result:
             window = browser.new_context(ignore_https_errors=True).new_page()
             window.set_default_timeout(SECONDS * 1000)
             lost: list[Request] = []
-            window.on("requestfailed", lost.append)
+            window.on("requestfailed", lambda request: lost.append(request))  # noqa: B023 - of this window
             window.on("console", lambda message: transcript.say("browser", message.text))
             try:
                 window.goto(url)

@@ -11,12 +11,15 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from tests.e2e import transcript
 from tests.e2e.server import Server, letter, until
 
 PER_SESSION = 10
+
+numbers = count(1)
 
 
 @dataclass(kw_only=True)
@@ -61,10 +64,12 @@ def pour(server: Server, mailbox: str, number: int, halfway: threading.Event, wo
         while short():
             with suppress(OSError, smtplib.SMTPException), server.smtp("sibling", timeout=20) as client:
                 for _ in range(PER_SESSION):
-                    message = letter("friend@peer.test", mailbox)
+                    # A process of Postfix goes on remembering that it could not look a sender up.
+                    sender = f"friend-{next(numbers)}@peer.test"
+                    message = letter(sender, mailbox)
                     error: Exception | None = None
                     try:
-                        client.sendmail("friend@peer.test", [mailbox], message.as_bytes())
+                        client.sendmail(sender, [mailbox], message.as_bytes())
                     except (OSError, smtplib.SMTPException) as caught:
                         error = caught
                     with lock:

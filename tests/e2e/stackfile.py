@@ -4,6 +4,7 @@ Owns the accounts that the tests know. Does not own the engine that reads the fi
 """
 
 import os
+import random
 import socket
 from pathlib import Path
 from typing import Any
@@ -84,12 +85,17 @@ def suitable() -> dict[str, Any]:
 
 
 def free_ports(names: list[str]) -> dict[str, int]:
-    """Return a free TCP port for each name."""
-    sockets = {name: socket.create_server(("127.0.0.1", 0)) for name in names}
-    ports = {name: opened.getsockname()[1] for name, opened in sockets.items()}
-    for opened in sockets.values():
-        opened.close()
-    return ports
+    """Return a free TCP port for each name, below those that the system lends to clients."""
+    free = (port for port in random.sample(range(20000, 32000), 1000) if _is_free(port))
+    return dict(zip(names, free, strict=False))
+
+
+def _is_free(port: int) -> bool:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
 
 
 def whole(start: dict[str, Any]) -> dict[str, Any]:

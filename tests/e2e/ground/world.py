@@ -153,7 +153,6 @@ class World:
             ["-c", f"import os; os.kill({victim.attrs['State']['Pid']}, 9)"],
             labels={LABEL: "yes"},
             pid_mode="host",
-            privileged=True,
             network_mode="none",
             remove=True,
         )
