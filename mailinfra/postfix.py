@@ -134,6 +134,7 @@ def configuration(args: PostfixArgs) -> dict[str, Input[str]]:
             postmaster=args.postmaster,
             message_size=args.message_size,
             recipients=args.recipients,
+            submission_recipients=max(1000, args.recipients + 100),  # above what recipient-limit refuses
             limits=args.limits,
             check_domains=args.check_domains,
             webmail_addresses=[f"[{ip}]" if ":" in ip else ip for ip in args.webmail_addresses],

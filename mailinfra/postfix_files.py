@@ -75,6 +75,7 @@ class PostfixFiles:
     postmaster: str | None
     message_size: int
     recipients: int
+    submission_recipients: int
     limits: ClientLimits
     check_domains: bool
     webmail_addresses: Sequence[str]

@@ -144,6 +144,16 @@ def test_without_a_smarthost_mail_reaches_servers_that_know_no_tls(engine: Engin
     assert "smtp_tls_security_level = may\n" in main_cf(engine)
 
 
+@pytest.mark.parametrize(("recipients", "hard_limit"), [(100, 1000), (5000, 5100)])
+def test_users_reach_the_limit_of_recipients_that_was_set(
+    engine: Engine, recipients: int, hard_limit: int
+) -> None:
+    declare(lambda: Postfix("mta", sample_args(recipients=recipients)))
+    found = files(engine, "etc-postfix")
+    assert found["master.cf"].count(f"-o smtpd_recipient_limit={hard_limit}\n") == 2
+    assert f"-gt {recipients} " in found["recipient-limit"]
+
+
 def test_a_host_name_that_is_a_hosted_domain_is_not_claimed_twice(engine: Engine) -> None:
     assert "virtual_alias_domains =\n" in main_cf(engine, postmaster=None)
 

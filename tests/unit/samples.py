@@ -25,6 +25,7 @@ def postfix_files(**changes: Any) -> PostfixFiles:
         "postmaster": "postmaster@example.test",
         "message_size": 52428800,
         "recipients": 100,
+        "submission_recipients": 1000,
         "limits": ClientLimits(),
         "check_domains": True,
         "webmail_addresses": ["192.0.2.5", "[2001:db8::5]"],
