@@ -8,8 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
+UNKNOWN_KIND = "is of a kind that mail programs do not know ({}); use one with an ECDSA (P-256) or RSA key"
 
 
 def certificate_fault(path: str) -> str | None:
@@ -69,9 +72,13 @@ def certificate(path: str) -> x509.Certificate:
     if b"PRIVATE KEY" in text:
         raise ValueError("holds a private key; name the certificate here and the key in 'keyFile'")
     try:
-        return x509.load_pem_x509_certificates(text)[0]
+        found = x509.load_pem_x509_certificates(text)[0]
+        found.public_key()
+    except UnsupportedAlgorithm as error:
+        raise ValueError(UNKNOWN_KIND.format(_first_line(error))) from None
     except ValueError:
         raise ValueError("holds no PEM certificate; it starts with '-----BEGIN CERTIFICATE-----'") from None
+    return found
 
 
 def public_half(path: str) -> PublicKeyTypes:
@@ -83,6 +90,8 @@ def public_half(path: str) -> PublicKeyTypes:
         )
     try:
         return load_pem_private_key(text, password=None).public_key()
+    except UnsupportedAlgorithm as error:
+        raise ValueError(UNKNOWN_KIND.format(_first_line(error))) from None
     except TypeError:
         raise ValueError(
             "is encrypted; the daemons need it without a passphrase: `openssl pkey -in … -out …`"
@@ -97,6 +106,10 @@ def _read(path: str) -> bytes:
     except OSError as error:
         reason = (error.strerror or "unknown reason").lower()
         raise ValueError(f"cannot be read ({reason}); correct the path") from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or ["no reason given"])[0]
 
 
 def _same(one: PublicKeyTypes, other: PublicKeyTypes) -> bool:

@@ -1,5 +1,6 @@
 """A certificate from files is refused before any handshake could fail with it."""
 
+import base64
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,6 +35,16 @@ def certificate(
         wanted = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
         builder = builder.add_extension(wanted, critical=False)
     return builder.sign(key, hashes.SHA256())
+
+
+def make_unknown(path: Path) -> None:
+    """Put the key in a PEM file onto a curve that does not exist."""
+    head, *body, foot = path.read_text().splitlines()
+    der = base64.b64decode("".join(body))
+    prime256v1 = bytes.fromhex("06082a8648ce3d030107")
+    assert prime256v1 in der
+    text = base64.encodebytes(der.replace(prime256v1, prime256v1[:-1] + b"\x7f")).decode()
+    path.write_text(f"{head}\n{text}{foot}\n")
 
 
 @pytest.fixture
@@ -122,6 +133,20 @@ def test_files_that_are_no_pem_are_refused(files: Maker) -> None:
         "'-----BEGIN CERTIFICATE-----'; given 'cert.pem'",
         "server.certificate.keyFile: holds no PEM private key; it starts with '-----BEGIN PRIVATE KEY-----'; "
         "given 'key.pem'",
+    ]
+
+
+def test_a_key_on_a_curve_that_nobody_knows_is_refused_in_one_line(files: Maker) -> None:
+    given = files("mail.example.test")
+    for name in given.values():
+        make_unknown(Path(name))
+    refusal = (
+        "is of a kind that mail programs do not know (Curve 1.2.840.10045.3.1.127 is not supported); use one "
+        "with an ECDSA (P-256) or RSA key"
+    )
+    assert refused(form(certificate=given)) == [
+        f"server.certificate.certificateFile: {refusal}; given 'cert.pem'",
+        f"server.certificate.keyFile: {refusal}; given 'key.pem'",
     ]
 
 
