@@ -66,7 +66,7 @@ class NetworkConfig(Model):
     """IPv4 subnet, at least a /29, that nothing else on the host or in your network uses."""
 
     subnet6: Subnet6 | None = None
-    """IPv6 subnet, at least a /125; without it the containers have no IPv6 of their own."""
+    """Private IPv6 subnet, at least a /125; without it the containers have no IPv6 of their own."""
 
     def contradictions(self) -> Iterator[Mistake]:
         """Return a subnet that belongs to the machine itself, to groups or to somebody on the Internet."""
@@ -79,6 +79,12 @@ class NetworkConfig(Model):
                 f"{self.subnet} is somebody's on the Internet, who would get no mail; choose a private one"
             )
             yield Mistake(place=("subnet",), reason=reason)
+        if self.subnet6 and self.subnet6.is_global and _usable(self.subnet6):
+            reason = (
+                f"{self.subnet6} is routed on the Internet, and a Docker before 27 lets everybody in to the "
+                "containers' inner ports; choose a private one out of fd00::/8, like 'fd00:94::/64'"
+            )
+            yield Mistake(place=("subnet6",), reason=reason)
 
     def hosts(self) -> dict[str, str]:
         """Return who has which IPv4 address: the gateway and each container."""

@@ -14,8 +14,8 @@ from mailinfra.settings.images import ImagesConfig
 from mailinfra.settings.model import Items, Mistake, Model, Word
 from mailinfra.settings.network import NetworkConfig, PortsConfig
 from mailinfra.settings.service import LimitsConfig, ReceivingConfig, SmarthostConfig, WebmailConfig
-from mailinfra.settings.storage import DatabaseConfig, StorageConfig
-from mailinfra.types import DomainName, IpAddress, within
+from mailinfra.settings.storage import DatabaseConfig, Databases, StorageConfig
+from mailinfra.types import DomainName, IpAddress, OnDestroy, within
 
 ACCOUNTS_FILE = {"type": "string", "format": "path", "examples": ["accounts.yaml"]}
 
@@ -30,7 +30,8 @@ class ServerConfig(Model):
     """Public IP addresses of the host, for its DNS records."""
 
     listen: Items[IpAddress] = Field(default=("0.0.0.0",), examples=[["0.0.0.0", "::"]])  # noqa: S104
-    """IP addresses of the host that the ports are published on; `0.0.0.0` and `::` mean all of their kind."""
+    """IP addresses of the host that the ports are published on; `0.0.0.0` and `::` mean all of their kind. An
+    IPv6 one other than `::1` needs `network.subnet6`."""
 
     ports: PortsConfig = PortsConfig()
     """TCP ports on the host."""
@@ -81,6 +82,10 @@ class ServerConfig(Model):
         if self.database.external and "database" in self.ports.model_fields_set:
             reason = "publishes our own container, and 'database.external' replaces it; remove one of the two"
             yield Mistake(place=("ports", "database"), reason=reason, about=("database",))
+        external = self.database.external
+        if external and external.databases is Databases.ADOPT and self.storage.on_destroy is OnDestroy.DELETE:
+            reason = "would drop databases that were adopted, not made here; write 'retain' or 'protect'"
+            yield Mistake(place=("storage", "onDestroy"), reason=reason, given="delete", about=("database",))
         if self.webmail.reverse_proxy and self.ports.webmail_redirect is None:
             reason = "needs 'ports.webmailRedirect', which is off: the proxy asks there; write a port"
             yield Mistake(place=("webmail", "reverseProxy"), reason=reason, about=("ports",))
@@ -92,6 +97,7 @@ class ServerConfig(Model):
             yield Mistake(place=("smarthost", "host"), reason=reason, about=("hostname", "addresses"))
         yield from self._addresses_in_subnets()
         yield from self._listening_twice()
+        yield from self._listening_without_ipv6()
 
     def _addresses_in_subnets(self) -> Iterator[Mistake]:
         places: list[tuple[tuple[str | int, ...], str]] = [
@@ -125,3 +131,12 @@ class ServerConfig(Model):
                     f"{one} is covered by {every}, and its ports would be taken twice; remove one of the two"
                 )
                 yield Mistake(place=("listen", index), reason=reason)
+
+    def _listening_without_ipv6(self) -> Iterator[Mistake]:
+        for index, one in enumerate(self.listen):
+            if ":" in one and one != "::1" and self.network.subnet6 is None:
+                reason = (
+                    f"{one} is IPv6, which the containers have none of: every such client would wear the "
+                    "gateway's address; add 'network.subnet6', like 'fd00:94::/64'"
+                )
+                yield Mistake(place=("listen", index), reason=reason, about=("network",))

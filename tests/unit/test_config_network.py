@@ -44,7 +44,7 @@ def test_an_address_to_listen_on_that_is_listed_twice_is_refused() -> None:
 
 
 def test_an_address_to_listen_on_that_another_one_covers_is_refused() -> None:
-    assert refused(form(listen=["0.0.0.0", "192.0.2.1", "2001:db8::1"])) == [
+    assert refused(form(listen=["0.0.0.0", "192.0.2.1", "::1"])) == [
         "server.listen.1: 192.0.2.1 is covered by 0.0.0.0, and its ports would be taken twice; "
         "remove one of the two"
     ]
@@ -102,6 +102,33 @@ def test_a_subnet_of_others_on_the_internet_is_refused() -> None:
         "server.network.subnet: 198.51.0.0/16 is somebody's on the Internet, who would get no mail; "
         "choose a private one"
     ]
+
+
+def test_an_ipv6_subnet_that_the_internet_reaches_is_refused() -> None:
+    assert refused(form(network={"subnet6": "2a01:4f8::/64"})) == [
+        "server.network.subnet6: 2a01:4f8::/64 is routed on the Internet, and a Docker before 27 lets "
+        "everybody in to the containers' inner ports; choose a private one out of fd00::/8, like "
+        "'fd00:94::/64'"
+    ]
+
+
+@pytest.mark.parametrize("subnet", ["fd00:94::/64", "2001:db8:94::/64"])
+def test_an_ipv6_subnet_that_nobody_routes_is_taken(subnet: str) -> None:
+    assert str(accepted(form(network={"subnet6": subnet})).network.subnet6) == subnet
+
+
+@pytest.mark.parametrize("address", ["::", "2001:db8::25"])
+def test_listening_on_ipv6_without_an_ipv6_subnet_is_refused(address: str) -> None:
+    assert refused(form(listen=["127.0.0.1", address])) == [
+        f"server.listen.1: {address} is IPv6, which the containers have none of: every such client would "
+        "wear the gateway's address; add 'network.subnet6', like 'fd00:94::/64'"
+    ]
+    given = form(listen=["127.0.0.1", address], network={"subnet6": "fd00:94::/64"})
+    assert accepted(given).listen[1] == address
+
+
+def test_ipv6_loopback_needs_no_ipv6_subnet() -> None:
+    assert accepted(form(listen=["127.0.0.1", "::1"])).listen[1] == "::1"
 
 
 def test_a_malformed_subnet_is_refused_with_its_place() -> None:

@@ -34,6 +34,16 @@ def test_an_unknown_way_to_get_databases_is_refused() -> None:
     assert line == "server.database.external.databases: must be 'create' or 'adopt'; given 'take'"
 
 
+def test_adopted_databases_are_never_dropped() -> None:
+    given = form(database={"external": {**EXTERNAL, "databases": "adopt"}}, storage={"onDestroy": "delete"})
+    assert refused(given, database_password=True) == [
+        "server.storage.onDestroy: would drop databases that were adopted, not made here; write 'retain' or "
+        "'protect'; given 'delete'"
+    ]
+    created = form(database={"external": EXTERNAL}, storage={"onDestroy": "delete"})
+    assert accepted(created, database_password=True).storage.on_destroy == "delete"
+
+
 def test_an_unreadable_ca_of_the_database_is_refused() -> None:
     external = {**EXTERNAL, "caFile": "/nowhere/ca.pem"}
     assert refused(form(database={"external": external}), database_password=True) == [
