@@ -79,7 +79,7 @@ class ExistingServer:
     """Whether the databases exist already."""
 
     ca_file: str | None = None
-    """PEM file of the CA that signed the server's certificate."""
+    """PEM file of the CA that signed the server's certificate; None for the public ones."""
 
 
 class Role(StrEnum):
@@ -175,7 +175,8 @@ def own(name: str, stack: str, server: OwnServer, on_destroy: OnDestroy, child: 
         port=PORT,
         ca=Output.from_input(server.ca),
         connection=connection,
-        provider=_provider(name, endpoint, Role.DEPLOY.value, passwords[Role.DEPLOY], child),
+        # It cannot be told our CA. Over loopback there is nobody between.
+        provider=_provider(name, endpoint, Role.DEPLOY.value, passwords[Role.DEPLOY], "skip-verify", child),
     )
 
 
@@ -220,21 +221,22 @@ def existing(name: str, server: ExistingServer, child: ResourceOptions) -> Reach
             user=server.administrator,
             password=secret,
             ca=ca,
-            verify=bool(ca),
         ),
-        provider=_provider(name, endpoint, server.administrator, secret, child),
+        # This provider cannot be told a CA. It asks the public ones, or with another one nobody.
+        provider=_provider(
+            name, endpoint, server.administrator, secret, "skip-verify" if ca else "true", child
+        ),
     )
 
 
 def _provider(
-    name: str, endpoint: Output[str], user: str, secret: Output[str], child: ResourceOptions
+    name: str, endpoint: Output[str], user: str, secret: Output[str], tls: str, child: ResourceOptions
 ) -> mysql.Provider:
     return mysql.Provider(
         f"{name}-provider",
         endpoint=endpoint,
         username=user,
         password=secret,
-        # The provider cannot be told our CA. Over loopback there is nobody between.
-        tls="skip-verify",
+        tls=tls,
         opts=child,
     )

@@ -173,7 +173,6 @@ def secrets(args: PostfixArgs) -> dict[str, Input[str]]:
             database_user=database["user"],
             database_password=database["password"],
             database_ca_file=ca_file(database["ca"], _DATABASE_CA),
-            database_verified=bool(database["ca"]),
         )
     )
     files: dict[str, Input[str]] = {path: values.apply(partial(render, f"postfix/{path}")) for path in MAPS}

@@ -97,4 +97,3 @@ class MapFiles:
     database_user: str
     database_password: str = field(repr=False)
     database_ca_file: str
-    database_verified: bool

@@ -5,15 +5,17 @@ Owns which choices go together. Does not own volumes or servers (mailinfra/datab
 
 from collections.abc import Iterator
 from enum import StrEnum
+from ipaddress import IPv4Network
 from pathlib import PurePosixPath
 from typing import Annotated
 
 from pydantic import Field
 
 from mailinfra.settings.model import Mistake, Model
-from mailinfra.types import ByteSize, FilePath, HostName, LoginName, OnDestroy, Port
+from mailinfra.types import ByteSize, FilePath, HostName, LoginName, OnDestroy, Port, within
 
 MIB = 1024**2
+LOOPBACK = IPv4Network("127.0.0.0/8")
 LEAST_DATABASE_MEMORY = 256 * MIB
 
 
@@ -29,7 +31,8 @@ class ExternalDatabaseConfig(Model):
     `mailinfra:databasePassword`."""
 
     host: HostName
-    """Name or IP address of the server, as this machine and the containers reach it."""
+    """Name or IP address of the server, as this machine and the containers reach it, and as its certificate
+    names it."""
 
     port: Port = 3306
     """TCP port of the server."""
@@ -41,11 +44,17 @@ class ExternalDatabaseConfig(Model):
     """`create` makes the databases `mail` and `roundcube`; `adopt` takes the ones that are there already."""
 
     ca_file: FilePath | None = Field(default=None, examples=["tls/database-ca.pem"])
-    """PEM file with the CA that signed the server's certificate; without it the connection is not
-    verified."""
+    """PEM file with the CA that signed the server's certificate; without it a public one must have.
+    docs/operations.md names the two links that are encrypted and still not verified."""
 
     def contradictions(self) -> Iterator[Mistake]:
-        """Return a CA file that cannot be used."""
+        """Return a host that is another one in each container, and a CA file that cannot be used."""
+        if self.host == "localhost" or within(self.host, LOOPBACK) or self.host == "::1":
+            reason = (
+                f"{self.host} is in each container the container itself; write a name or an address under "
+                "which the containers reach the server, too"
+            )
+            yield Mistake(place=("host",), reason=reason)
         if self.ca_file is None:
             return
         from mailinfra.settings import pem

@@ -106,9 +106,10 @@ def test_a_public_certificate_of_dovecot_is_held_to_the_public_cas(engine: Engin
     assert "lmtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt" in main_cf(engine, dovecot_ca="")
 
 
-def test_a_database_whose_ca_is_unknown_is_not_verified(engine: Engine) -> None:
+def test_a_database_without_a_ca_of_its_own_is_held_to_the_public_ones(engine: Engine) -> None:
     declare(lambda: Postfix("mta", sample_args(database_ca="")))
-    assert "tls_verify_cert" not in files(engine, "run-secrets")["mysql/domains.cf"]
+    text = files(engine, "run-secrets")["mysql/domains.cf"]
+    assert "tls_CAfile = /etc/ssl/certs/ca-certificates.crt\ntls_verify_cert = yes\n" in text
 
 
 def test_the_webmail_is_no_stranger_to_the_rate_limits(engine: Engine) -> None:

@@ -47,6 +47,5 @@ def map_files(**changes: Any) -> MapFiles:
         "database_user": "postfix",
         "database_password": "sample-password",
         "database_ca_file": "/etc/postfix/tls/database-ca.pem",
-        "database_verified": True,
     }
     return MapFiles(**{**values, **changes})

@@ -44,6 +44,14 @@ def test_adopted_databases_are_never_dropped() -> None:
     assert accepted(created, database_password=True).storage.on_destroy == "delete"
 
 
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.0.1.1", "::1"])
+def test_an_existing_database_is_not_on_loopback_where_no_container_finds_it(host: str) -> None:
+    assert refused(form(database={"external": {**EXTERNAL, "host": host}}), database_password=True) == [
+        f"server.database.external.host: {host} is in each container the container itself; write a name or "
+        "an address under which the containers reach the server, too"
+    ]
+
+
 def test_an_unreadable_ca_of_the_database_is_refused() -> None:
     external = {**EXTERNAL, "caFile": "/nowhere/ca.pem"}
     assert refused(form(database={"external": external}), database_password=True) == [

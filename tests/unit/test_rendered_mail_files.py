@@ -196,5 +196,9 @@ def test_the_databases_password_does_not_show_in_a_traceback() -> None:
     assert "sample-password" not in repr(map_files())
 
 
-def test_an_unknown_ca_means_encrypted_but_not_verified() -> None:
-    assert "tls_verify_cert" not in render("postfix/mysql/domains.cf", map_files(database_verified=False))
+def test_a_database_proves_its_name_to_postfix_by_whatever_ca() -> None:
+    text = render(
+        "postfix/mysql/domains.cf", map_files(database_ca_file="/etc/ssl/certs/ca-certificates.crt")
+    )
+    assert "tls_CAfile = /etc/ssl/certs/ca-certificates.crt\n" in text
+    assert "tls_verify_cert = yes\n" in text
