@@ -33,7 +33,6 @@ INSIDE = {
 ALLOWED: dict[str, set[str]] = {
     "types": set(),
     "hashes": set(),
-    "hashes": set(),
     "images": set(),
     "resources": set(),
     "protection": {"types"},
