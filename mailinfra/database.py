@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import pulumi_mysql as mysql
 from pulumi import ComponentResource, Output, ResourceOptions
 
-from mailinfra.grants import RIGHTS, ServiceUser, Users
+from mailinfra.grants import RIGHTS, SERVICES, ServiceUser, Users
 from mailinfra.mysql_server import ExistingServer, OwnServer, existing, own
 from mailinfra.protection import durable
 from mailinfra.resources import Connection, Schema
@@ -51,7 +51,7 @@ class Database(ComponentResource):
     """How this machine reaches the `mail` database, once its tables are there."""
 
     users: Mapping[str, ServiceUser]
-    """Service -> its login."""
+    """Service -> its login; `passwords` is the one that webmail changes passwords with."""
 
     def __init__(self, name: str, args: DatabaseArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("mailinfra:index:Database", name, None, opts)
@@ -88,8 +88,8 @@ class Database(ComponentResource):
         )
         users = Users(provider=reached.provider, tables=schema, child=child)
         self.users = {
-            service: users.create(f"{name}-{service}", service, args.clients[service])
-            for service in sorted(RIGHTS)
+            user: users.create(f"{name}-{user}", user, args.clients[SERVICES.get(user, user)])
+            for user in sorted(RIGHTS)
         }
         self.host = reached.host
         self.port = Output.from_input(reached.port)

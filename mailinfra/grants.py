@@ -33,6 +33,14 @@ class Right:
 SELECT_FOR_DOVECOT = "SELECT (userid, domain, password, enabled, receives, imap, pop3, submission, home)"
 
 RIGHTS: dict[str, tuple[Right, ...]] = {
+    # Whoever is logged in to webmail changes a password, so this user sees none and changes nothing else.
+    "passwords": (
+        Right(
+            database="mail",
+            table="users",
+            privileges=["SELECT (userid, domain, enabled, password_policy)", "UPDATE (password)"],
+        ),
+    ),
     "dovecot": (Right(database="mail", table="users", privileges=[SELECT_FOR_DOVECOT]),),
     "postfix": (
         Right(database="mail", table="aliases", privileges=["SELECT (name, domain, target, may_send)"]),
@@ -60,7 +68,10 @@ RIGHTS: dict[str, tuple[Right, ...]] = {
         ),
     ),
 }
-"""Service -> everything that its user may do."""
+"""User -> everything that it may do. Most are named as the one service that logs in with them."""
+
+SERVICES = {"passwords": "roundcube"}
+"""User -> the service that logs in with it, where that has another one as well."""
 
 
 @dataclass(frozen=True, kw_only=True)

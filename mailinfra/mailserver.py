@@ -247,7 +247,7 @@ class _Parts:
     def roundcube(
         self, certificates: Certificates, database: Database, dovecot: Dovecot, postfix: Postfix
     ) -> Roundcube:
-        user = database.users["roundcube"]
+        user, passwords = database.users["roundcube"], database.users["passwords"]
         return Roundcube(
             f"{self.name}-roundcube",
             RoundcubeArgs(
@@ -268,6 +268,8 @@ class _Parts:
                 database_port=database.port,
                 database_user=user.name,
                 database_password=user.password,
+                passwords_user=passwords.name,
+                passwords_password=passwords.password,
                 database_ca=database.ca,
                 certificate=certificates.certificate,
                 key=certificates.key,

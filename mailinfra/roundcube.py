@@ -21,7 +21,7 @@ HTTPS_PORT, HTTP_PORT = 8443, 8000
 KEY_LENGTH = 32
 """Characters of the key that encrypts passwords in sessions (AES-256-CBC). A change ends every session."""
 
-PLUGINS = ("archive", "markasjunk", "zipdownload")
+PLUGINS = ("archive", "markasjunk", "password", "zipdownload")
 
 BASE_MEMORY_MIB = 384
 """Memory limit in MiB before any message is written: a dozen Apache processes, PHP in each."""
@@ -52,6 +52,12 @@ class RoundcubeArgs(DaemonArgs):
 
     mail_ca: Input[str]
     """PEM of the CA that signed their certificate; empty where a public one did."""
+
+    passwords_user: Input[str]
+    """Database user that may write a new password for a mailbox; known once it may."""
+
+    passwords_password: Input[str]
+    """That user's password; becomes a file of its own."""
 
     message_size: int
     """Size of the largest message in bytes."""
@@ -136,7 +142,6 @@ def folders(args: RoundcubeArgs, session_key: Output[str]) -> list[Folder]:
             database_host=each["host"],
             database_port=int(each["port"]),
             database_ca_file=ca_file(each["ca"], _DATABASE_CA),
-            database_verified=bool(each["ca"]),
         )
     )
     return [
@@ -159,6 +164,8 @@ def folders(args: RoundcubeArgs, session_key: Output[str]) -> list[Folder]:
                 "roundcube_des_key": session_key,
                 "roundcube_db_user": args.database_user,
                 "roundcube_db_password": args.database_password,
+                "passwords_user": args.passwords_user,
+                "passwords_password": args.passwords_password,
                 "server.key": args.key,
             },
             secret=True,

@@ -34,7 +34,6 @@ class ProgramFile:
     database_host: str
     database_port: int
     database_ca_file: str
-    database_verified: bool
 
 
 def site_files(hostname: str, port: int, reverse_proxy: str | None, message_size: int) -> SiteFiles:

@@ -10,7 +10,8 @@ if ($page === false) {
     fwrite(STDERR, "webmail does not answer on port 8443\n");
     exit(1);
 }
-if (!str_contains($http_response_header[0], ' 200') || !str_contains($page, 'name="_user"')) {
-    fwrite(STDERR, "webmail shows no login form: {$http_response_header[0]}\n");
+$status = http_get_last_response_headers()[0];
+if (!str_contains($status, ' 200') || !str_contains($page, 'name="_user"')) {
+    fwrite(STDERR, "webmail shows no login form: $status\n");
     exit(1);
 }

@@ -1,5 +1,6 @@
 """What the database declares: a server that keeps its data, databases, tables, and who may do what."""
 
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -166,9 +167,13 @@ def test_the_tables_come_after_the_databases_and_before_rights_to_their_columns(
 
 def test_each_service_has_one_user_that_comes_from_its_own_address_over_tls(database: Engine) -> None:
     users = {plain(request.object)["user"]: plain(request.object) for request in database.created(USER)}
-    assert {name: user["host"] for name, user in users.items()} == dict(sample_args().clients)
+    clients = sample_args().clients
+    assert {name: user["host"] for name, user in users.items()} == {
+        **clients,
+        "passwords": clients["roundcube"],
+    }
     assert {user["tlsOption"] for user in users.values()} == {"SSL"}
-    assert len({user["plaintextPassword"] for user in users.values()}) == 3
+    assert len({user["plaintextPassword"] for user in users.values()}) == 4
     for request in database.created(GRANT):
         given = plain(request.object)
         assert given["host"] == users[given["user"]]["host"], "a grant for another host makes another user"
@@ -176,7 +181,7 @@ def test_each_service_has_one_user_that_comes_from_its_own_address_over_tls(data
 
 def test_passwords_need_no_escaping(database: Engine) -> None:
     passwords = database.created("random:index/randomPassword:RandomPassword")
-    assert len(passwords) == 6
+    assert len(passwords) == 7
     assert all(plain(request.object)["special"] is False for request in passwords)
 
 
@@ -199,6 +204,12 @@ def test_dovecot_may_read_accounts_and_change_nothing(database: Engine) -> None:
 
 def test_webmail_may_do_all_it_needs_with_its_own_tables_and_see_no_account(database: Engine) -> None:
     assert set(grants(database, "roundcube")) == {"roundcube.*"}
+
+
+def test_who_changes_passwords_sees_none_and_changes_nothing_else(database: Engine) -> None:
+    assert grants(database, "passwords") == {
+        "mail.users": ["SELECT (userid, domain, enabled, password_policy)", "UPDATE (password)"]
+    }
 
 
 def test_nobody_may_hand_on_a_right_or_reach_files_and_processes() -> None:
@@ -227,11 +238,30 @@ def test_an_existing_server_replaces_container_and_volume(engine: Engine) -> Non
     declare(lambda: Database("db", sample_args(server=existing_server())))
     assert not engine.created(CONTAINER)
     assert not engine.created(VOLUME)
-    assert len(engine.created(USER)) == 3
+    assert len(engine.created(USER)) == 4
     (provider,) = engine.created(PROVIDER)
     assert plain(provider.object)["endpoint"] == "db.example.test:3307"
     assert plain(provider.object)["username"] == "admin"
     assert is_secret(provider.object.fields["password"])
+
+
+def test_an_existing_server_with_a_public_certificate_proves_its_name(engine: Engine) -> None:
+    declare(lambda: Database("db", sample_args(server=existing_server())))
+    (provider,), (schema,) = engine.created(PROVIDER), engine.created(SCHEMA)
+    assert plain(provider.object)["tls"] == "true"
+    connection = plain(schema.object)["connection"]
+    assert (connection["verify"], connection["ca"]) == (True, "")
+
+
+def test_an_existing_server_with_a_ca_of_its_own_is_verified_by_all_that_can_be_told_it(
+    engine: Engine, tmp_path: Path
+) -> None:
+    (tmp_path / "ca.pem").write_text("its ca\n")
+    declare(lambda: Database("db", sample_args(server=existing_server(ca_file=str(tmp_path / "ca.pem")))))
+    (provider,), (schema,) = engine.created(PROVIDER), engine.created(SCHEMA)
+    connection = plain(schema.object)["connection"]
+    assert (connection["verify"], connection["ca"]) == (True, "its ca\n")
+    assert plain(provider.object)["tls"] == "skip-verify", "it would ask the public ones, in vain"
 
 
 def test_databases_of_an_existing_server_are_made_or_adopted_as_configured(engine: Engine) -> None:

@@ -225,7 +225,7 @@ def test_an_existing_database_replaces_the_container_and_nothing_else(engine: En
     }
     assert aliases == {"dovecot", "postfix", "webmail"}
     users = {plain(request.object)["user"] for request in engine.created("mysql:index/user:User")}
-    assert users == {"dovecot", "postfix", "roundcube"}
+    assert users == {"dovecot", "passwords", "postfix", "roundcube"}
 
 
 def test_a_smarthost_is_verified_by_the_ca_that_its_file_holds(

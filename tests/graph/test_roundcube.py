@@ -29,6 +29,8 @@ def sample_args(**changes: Any) -> RoundcubeArgs:
         "database_port": 3306,
         "database_user": "roundcube",
         "database_password": "hunter2",
+        "passwords_user": "passwords",
+        "passwords_password": "hunter3",
         "database_ca": "database ca\n",
         "certificate": "certificate\n",
         "key": "private\n",
@@ -99,6 +101,8 @@ def test_secrets_are_files_that_the_image_looks_for_and_nobody_else_sees(webmail
     filler = webmail.one(CONTAINER, SECRETS)
     assert is_secret(filler.object.fields["uploads"])
     assert files(webmail, "run-secrets") == {
+        "passwords_password": "hunter3",
+        "passwords_user": "passwords",
         "roundcube_db_password": "hunter2",
         "roundcube_db_user": "roundcube",
         "roundcube_des_key": "generated-webmail-session-key",
@@ -107,6 +111,7 @@ def test_secrets_are_files_that_the_image_looks_for_and_nobody_else_sees(webmail
     for request in webmail.requests:
         if request is not filler:
             assert "hunter2" not in str(request), request.name
+            assert "hunter3" not in str(request), request.name
 
 
 def test_sessions_survive_because_their_key_is_kept_in_the_stack(webmail: Engine) -> None:
@@ -134,7 +139,7 @@ def test_a_public_certificate_is_held_to_the_public_cas(engine: Engine) -> None:
     assert files(engine, "etc-mailinfra")["mail-ca.pem"] == "\n", "an upload without any content is refused"
     text = files(engine, "var-roundcube-config")["mailinfra.php"]
     assert "'cafile' => '/etc/ssl/certs/ca-certificates.crt'" in text
-    assert "?ca=/etc/ssl/certs/ca-certificates.crt&verify_server_cert=false" in text
+    assert "?ca=/etc/ssl/certs/ca-certificates.crt&verify_server_cert=true" in text
 
 
 def test_the_images_own_php_settings_are_added_to_and_not_hidden(webmail: Engine) -> None:

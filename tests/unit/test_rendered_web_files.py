@@ -30,7 +30,6 @@ def program(**changes: Any) -> ProgramFile:
         "database_host": "mysql",
         "database_port": 3306,
         "database_ca_file": "/etc/mailinfra/database-ca.pem",
-        "database_verified": True,
     }
     return ProgramFile(**{**values, **changes})
 
@@ -147,18 +146,26 @@ def test_webmail_proves_who_the_database_and_the_mail_server_are() -> None:
     assert "'peer_name' => 'mail.example.test'" in text
 
 
-def test_without_a_known_ca_the_link_to_the_database_is_still_encrypted() -> None:
-    values = program(database_ca_file="/etc/ssl/certs/ca-certificates.crt", database_verified=False)
-    text = render("roundcube/mailinfra.php", values)
-    assert "?ca=/etc/ssl/certs/ca-certificates.crt&verify_server_cert=false'" in text, (
-        "PHP asks for TLS only where an option of TLS is given"
-    )
+def test_without_a_ca_of_its_own_the_database_is_held_to_the_public_ones() -> None:
+    text = render("roundcube/mailinfra.php", program(database_ca_file="/etc/ssl/certs/ca-certificates.crt"))
+    assert "?ca=/etc/ssl/certs/ca-certificates.crt&verify_server_cert=true'" in text
 
 
 def test_webmails_configuration_names_its_secrets_and_holds_none() -> None:
     text = render("roundcube/mailinfra.php", program())
-    assert "file_get_contents('/run/secrets/roundcube_db_password')" in text
+    assert """file_get_contents("/run/secrets/{$user}_password")""" in text
     assert "des_key" not in text
+
+
+def test_a_password_that_the_stack_decides_is_not_changed_in_webmail() -> None:
+    query = render("roundcube/mailinfra.php", program()).partition("'UPDATE users SET ")[2]
+    assert "WHERE userid = %l AND domain = %d AND enabled AND password_policy = 'initial'" in query
+
+
+def test_a_changed_password_is_hashed_as_dovecot_expects_with_one_prefix() -> None:
+    text = render("roundcube/mailinfra.php", program())
+    assert "$config['password_algorithm'] = 'hash-argon2id';" in text
+    assert "$config['password_algorithm_prefix'] = '{ARGON2ID}';" in text
 
 
 def test_no_sender_can_be_invented() -> None:

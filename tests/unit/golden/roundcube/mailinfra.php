@@ -2,11 +2,12 @@
 // Included last, so these win over what the image's environment says.
 // https://github.com/roundcube/roundcubemail/blob/master/config/defaults.inc.php
 
-// The environment cannot ask for TLS. No secret is in this file: both come from files that only this container has.
-$config['db_dsnw'] = 'mysql://' . file_get_contents('/run/secrets/roundcube_db_user')
-    . ':' . file_get_contents('/run/secrets/roundcube_db_password')
-    . '@mysql:3306/roundcube'
+// The environment cannot ask for TLS. No secret is in this file: all come from files that only this container has.
+$mailinfra_dsn = fn (string $user, string $database): string => 'mysql://'
+    . file_get_contents("/run/secrets/{$user}_user") . ':' . file_get_contents("/run/secrets/{$user}_password")
+    . "@mysql:3306/$database"
     . '?ca=/etc/mailinfra/database-ca.pem&verify_server_cert=true';
+$config['db_dsnw'] = $mailinfra_dsn('roundcube_db', 'roundcube');
 
 // Implicit TLS alone (ssl://): with STARTTLS Roundcube goes on in clear text where a server does not offer it.
 // The peers are reached under names of the inner network, and show the certificate of the outer one.
@@ -50,3 +51,15 @@ $config['archive_mbox'] = 'Archive';
 
 $config['max_message_size'] = 52428800; // bytes, as in the submission service
 $config['enable_spellcheck'] = false; // the default one sends texts to somebody else's server
+
+// Who is logged in may change the password, with an account of the database that can do nothing else. What the stack
+// decides (policy `owned`) stays as it is: no row changes, and the form says that it was not saved.
+$config['password_driver'] = 'sql';
+$config['password_db_dsn'] = $mailinfra_dsn('passwords', 'mail');
+$config['password_query'] = 'UPDATE users SET password = %P'
+    . " WHERE userid = %l AND domain = %d AND enabled AND password_policy = 'initial'";
+$config['password_idn_ascii'] = true; // domains are stored in their ASCII form
+$config['password_confirm_current'] = true;
+$config['password_minimum_length'] = 12;
+$config['password_algorithm'] = 'hash-argon2id';
+$config['password_algorithm_prefix'] = '{ARGON2ID}';
