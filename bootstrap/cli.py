@@ -19,6 +19,7 @@ from bootstrap.problem import Problem
 from bootstrap.pulumi_cli import Absent, stack_file
 from bootstrap.ready import ready, ready_for_tests
 from bootstrap.report import Report
+from bootstrap.subnets import require_free_subnets
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -26,7 +27,9 @@ PROJECT = Path(__file__).resolve().parent.parent
 def up(machine: Machine, arguments: argparse.Namespace) -> int:
     """Bring what is missing, show Pulumi's preview and update, and end with a summary."""
     it = ready(machine, arguments.stack)
-    require_free_ports(it.pulumi.machine, it.stack, stack_file(machine, it.stack))
+    file = stack_file(machine, it.stack)
+    require_free_ports(it.pulumi.machine, it.stack, file)
+    require_free_subnets(it.pulumi.machine, it.stack, file)
     machine.report.say()
     if code := it.pulumi.show("up", "--yes", "--stack", it.stack):
         machine.report.say(
