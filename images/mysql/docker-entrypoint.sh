@@ -56,7 +56,7 @@ initialise() {
         || fail "the data directory is empty and root has no password; set MYSQL_ROOT_PASSWORD_FILE"
     [ "${MYSQL_USER:-}" != root ] || fail "MYSQL_USER is root, which exists already; use MYSQL_ROOT_PASSWORD_FILE for its password"
     say "initialises $data"
-    "$@" --initialize-insecure --default-time-zone=SYSTEM --autocommit=1
+    "$@" --initialize-insecure --default-time-zone=SYSTEM
     say "starts a temporary server"
     "$@" --daemonize --skip-networking --default-time-zone=SYSTEM --socket="$socket"
     login_password="" first_accounts_sql="$(first_accounts)"
