@@ -1,7 +1,7 @@
 """Wiring: what a person configured, in the words of the components.
 
 Owns the way from settings to args that needs no resource. Does not own the order of components
-(mailserver.py).
+(mailserver.py), nor the values that come out of other components (parts.py).
 """
 
 from collections.abc import Mapping

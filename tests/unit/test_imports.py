@@ -47,7 +47,8 @@ ALLOWED: dict[str, set[str]] = {
     "adopt": {"hashes", "provider", "settings", "types"},
     "provider": {"hashes", "provider", "types"},
     "wiring": {*SHARED, *NOUNS, "config", "settings"},
-    "mailserver": {*SHARED, *NOUNS, "config", "settings", "wiring"},
+    "parts": {*SHARED, *NOUNS, "config", "settings", "wiring"},
+    "mailserver": {*SHARED, *NOUNS, "config", "parts", "settings", "wiring"},
     **{noun: {*SHARED, *INSIDE.get(noun, set())} for noun in NOUNS},
 }
 
@@ -106,5 +107,5 @@ def test_the_entry_point_fits_on_a_screen() -> None:
 @pytest.mark.parametrize("path", [path for _, path in modules()], ids=lambda path: path.stem)
 def test_a_module_is_about_one_noun_and_says_what_it_owns(path: Path) -> None:
     text = path.read_text()
-    assert len(text.splitlines()) <= 300, "a second noun is hiding in it"
+    assert len(text.splitlines()) <= 250, "a second noun is hiding in it"
     assert ast.get_docstring(ast.parse(text)), "its first lines say what it owns"
