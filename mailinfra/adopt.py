@@ -150,7 +150,7 @@ def main(
         "port": port,
         "user": user,
         "password": os.environ.get(PASSWORD) or typer.prompt("Password", hide_input=True, err=True),
-        "ca": ca_file.read_text(encoding="ascii") if ca_file else "",
+        "ca": ca_file.read_text(encoding="ascii", errors="ignore") if ca_file else "",
         "database": database,
         "verify": not unverified,
     }

@@ -41,9 +41,9 @@ def render(path: str, values: "DataclassInstance") -> str:
 
 
 def text_of(path: str) -> str:
-    """Return the content of a PEM file that a person named; it was checked before, so an odd comment is no
-    fault."""
-    return Path(path).read_text(encoding="utf-8", errors="replace")
+    """Return a PEM file that a person named, without what is not ASCII: that stands in comments, and Python's
+    TLS takes none of it."""
+    return Path(path).read_text(encoding="ascii", errors="ignore")
 
 
 def digest(files: Mapping[str, str]) -> str:

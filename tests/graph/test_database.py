@@ -256,7 +256,7 @@ def test_an_existing_server_with_a_public_certificate_proves_its_name(engine: En
 def test_an_existing_server_with_a_ca_of_its_own_is_verified_by_all_that_can_be_told_it(
     engine: Engine, tmp_path: Path
 ) -> None:
-    (tmp_path / "ca.pem").write_text("its ca\n")
+    (tmp_path / "ca.pem").write_bytes(b"\xef\xbb\xbfits ca\n")
     declare(lambda: Database("db", sample_args(server=existing_server(ca_file=str(tmp_path / "ca.pem")))))
     (provider,), (schema,) = engine.created(PROVIDER), engine.created(SCHEMA)
     connection = plain(schema.object)["connection"]
