@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, UndefinedError, meta
 
 from mailinfra.mysql_server import LoginFiles, ServerFile
 from mailinfra.rendering import CONFIGS, render
+from mailinfra.roundcube import BASE_MEMORY_MIB
 from mailinfra.roundcube_files import MIB, SITE_TEMPLATES, ProgramFile, SiteFiles, site_files
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -201,6 +202,11 @@ def test_webmails_certificate_and_key_are_not_swapped() -> None:
     text = render("roundcube/tls.conf", site())
     assert "SSLCertificateFile /etc/mailinfra/certificate.pem\n" in text
     assert "SSLCertificateKeyFile /run/secrets/server.key\n" in text
+
+
+def test_webmails_processes_together_stay_below_the_memory_limit() -> None:
+    (workers,) = re.findall(r"^MaxRequestWorkers (\d+)$", render("roundcube/tls.conf", site()), re.M)
+    assert int(workers) * 10 < BASE_MEMORY_MIB, "Apache's own default, 150, ends in a kill under load"
 
 
 def test_the_largest_attachment_fits_into_the_largest_message() -> None:
