@@ -67,6 +67,10 @@ class Server:
         )
         (network,) = networks
         self.world.join(str(network.name))
+        self.read()
+
+    def read(self) -> None:
+        """Read its outputs, after every `up` that changed them."""
         self.outputs = self.stack.outputs()
         self.tls = trusting(self.outputs["ca_certificate"])
 

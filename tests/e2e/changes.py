@@ -1,0 +1,100 @@
+"""What the tests change about accounts, as stack files and, where somebody meddles, as SQL.
+
+Owns the accounts of test_accounts.py at each step. Does not own those that all tests share (stackfile.py).
+"""
+
+import hashlib
+import secrets
+from copy import deepcopy
+from typing import Any
+
+from tests.e2e.server import Server
+from tests.e2e.stackfile import ACCOUNTS, PASSWORDS
+
+LEAVER, GONE, STRICT = "leaver@example.test", "gone@example.test", "strict@example.test"
+BEFORE, AFTER = "before@example.test", "after@example.test"
+MOVER, MOVED = "mover@old.test", "mover@new.test"
+FORGETFUL = "forgetful@example.test"
+BLOWFISH, SHA512, PBKDF2 = "blowfish@example.test", "sha512@example.test", "pbkdf2@example.test"
+READER, UNICODE_DOMAIN = "reader@xn--bcher-kva.test", "bücher.test"
+
+HASHED = {address: secrets.token_urlsafe(12) for address in (BLOWFISH, SHA512, PBKDF2)}
+"""Address -> password, of those whose hash alone is declared."""
+
+FIRST, SECOND = "strict: the first one", "strict: the second one"
+
+
+def crypted(server: Server, password: str, setting: str) -> str:
+    """Return a hash by the system's crypt(3), which knows nothing of the mail server."""
+    program = "print crypt($ARGV[0], $ARGV[1])"
+    made: Any = server.world.container("outside").exec_run(["perl", "-e", program, password, setting])
+    return str(made.output.decode())
+
+
+def hashes(server: Server) -> dict[str, str]:
+    """Return address -> hash as another system would hand it over."""
+    salt, rounds = "0123456789abcdef", 5000
+    derived = hashlib.pbkdf2_hmac("sha1", HASHED[PBKDF2].encode(), salt.encode(), rounds, 20).hex()
+    return {
+        BLOWFISH: crypted(server, HASHED[BLOWFISH], "$2b$08$abcdefghijklmnopqrstuu"),
+        SHA512: crypted(server, HASHED[SHA512], "$6$saltsaltsalt$"),
+        PBKDF2: f"{{PBKDF2}}$1${salt}${rounds}${derived}",
+    }
+
+
+def listed(*domains: dict[str, Any], mailboxes: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the accounts of all tests and these."""
+    accounts = deepcopy(ACCOUNTS)
+    accounts["domains"] += domains
+    accounts["mailboxes"] += mailboxes
+    return accounts
+
+
+def declare(server: Server, accounts: dict[str, Any], passwords: dict[str, str], *options: str) -> str:
+    """Bring the stack up with other accounts; return what the engine printed."""
+    server.stack.configure({**server.stack.settings, "accounts": accounts})
+    server.stack.set_secret("passwords", {**PASSWORDS, **passwords})
+    printed = server.stack.up(*options)
+    server.read()
+    return printed
+
+
+def begun(server: Server) -> None:
+    """Declare everybody whom the next steps change."""
+    addresses = [LEAVER, GONE, BEFORE, MOVER, FORGETFUL, BLOWFISH, SHA512, PBKDF2]
+    mailboxes: list[dict[str, Any]] = [{"address": address} for address in addresses]
+    mailboxes += [{"address": f"reader@{UNICODE_DOMAIN}"}, {"address": STRICT, "password": "owned"}]
+    accounts = listed({"name": UNICODE_DOMAIN}, {"name": "old.test"}, mailboxes=mailboxes)
+    declare(server, accounts, {STRICT: FIRST, **hashes(server)})
+
+
+def changed(server: Server) -> None:
+    """Disable one, remove one, rename one and a domain, reset one, and give one another password."""
+    mailboxes: list[dict[str, Any]] = [
+        {"address": LEAVER, "enabled": False},
+        {"address": AFTER, "renamedFrom": BEFORE},
+        {"address": MOVED},
+        {"address": FORGETFUL, "reset": "once"},
+        {"address": STRICT, "password": "owned"},
+    ]
+    accounts = listed({"name": "new.test", "renamedFrom": "old.test"}, mailboxes=mailboxes)
+    declare(server, accounts, {STRICT: SECOND})
+
+
+def again(server: Server, *options: str) -> str:
+    """Enable the disabled one, and add the removed one's address once more; return what is printed."""
+    mailboxes: list[dict[str, Any]] = [
+        {"address": LEAVER},
+        {"address": GONE},
+        {"address": STRICT, "password": "owned"},
+    ]
+    return declare(server, listed(mailboxes=mailboxes), {STRICT: SECOND}, *options)
+
+
+def sql(server: Server, statement: str) -> str:
+    """Run SQL on the mail database as its root does; return its rows, tab separated."""
+    command = 'MYSQL_PWD="$(cat /run/secrets/root_password)" exec mysql -u root -N mail -e "$0"'
+    done: Any = server.stack.containers()["mysql"].exec_run(["bash", "-c", command, statement])
+    text = str(done.output.decode())
+    assert done.exit_code == 0, text
+    return text
