@@ -33,7 +33,7 @@ TEMPLATES = (
 
 # Each worker may hold one hash of 64 MiB, each session some 3 MiB of its own.
 MEMORY_MIB = 1024
-AUTH_WORKERS = 4
+AUTH_WORKERS = 8
 SESSIONS = 200
 
 _VMAIL = "uid=1000,gid=1000"  # images/dovecot/Dockerfile
@@ -119,6 +119,7 @@ class Dovecot(ComponentResource):
                 health=Health(command=["healthy"]),
                 memory_mib=MEMORY_MIB,
                 user="1000:1000",
+                init=True,  # the entry point has children of its own
             ),
             opts=child,
         )

@@ -30,7 +30,9 @@ class Right:
     """MySQL's privileges, a column list included: `SELECT (userid, domain)`."""
 
 
-SELECT_FOR_DOVECOT = "SELECT (userid, domain, password, enabled, receives, imap, pop3, submission, home)"
+SELECT_FOR_DOVECOT = (
+    "SELECT (userid, domain, password, enabled, receives, imap, pop3, submission, home, updated_at)"
+)
 
 RIGHTS: dict[str, tuple[Right, ...]] = {
     # Whoever is logged in to webmail changes a password, so this user sees none and changes nothing else.

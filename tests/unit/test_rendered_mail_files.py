@@ -120,6 +120,17 @@ def test_passwords_never_travel_in_clear_and_are_never_logged() -> None:
     assert "auth_debug_passwords" not in text
 
 
+def test_a_change_to_anything_that_a_login_depends_on_empties_the_cache() -> None:
+    text = render("dovecot/ext/sql.conf.ext", dovecot_files())
+    asked, watched = text.split("dict_server {")
+    columns = set(re.findall(r"\b(userid|domain|password|enabled|imap|pop3|submission|home)\b", asked))
+    assert {"password", "enabled", "imap", "pop3", "submission", "home"} <= columns
+    inside = watched[watched.index("CRC32") : watched.index("AS state")]
+    assert columns | {"updated_at"} == set(re.findall(r"\b[a-z][a-z0-9_]+\b", inside)), (
+        "a login that went stale"
+    )
+
+
 def test_argon2_workers_together_stay_below_the_memory_limit() -> None:
     assert dovecot.AUTH_WORKERS * 64 <= dovecot.MEMORY_MIB / 2
 
