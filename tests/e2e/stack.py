@@ -107,6 +107,14 @@ class Stack:
             "config", "set", "--stack", self.name, "--secret", f"{PROJECT}:{key}", "--", text
         )
 
+    def remove_secret(self, key: str) -> None:
+        """Remove one secret key."""
+        self.workspace.pulumi("config", "rm", "--stack", self.name, f"{PROJECT}:{key}")
+
+    def forget(self) -> None:
+        """Remove the stack's state and settings, whatever still runs; the name is free again."""
+        self.workspace.pulumi("stack", "rm", "--yes", "--force", self.name)
+
     def up(self, *options: str, seconds: int = 600) -> str:
         """Bring the stack up; return what the engine printed."""
         return self._run("up", "--yes", "--skip-preview", "--suppress-outputs", *options, seconds=seconds)
@@ -131,9 +139,9 @@ class Stack:
         found: dict[str, Any] = json.loads(printed[printed.index("{") :])
         return found
 
-    def state(self) -> str:
+    def state(self, *options: str) -> str:
         """Return the whole state as it is stored."""
-        return self.workspace.pulumi("stack", "export", "--stack", self.name)
+        return self.workspace.pulumi("stack", "export", "--stack", self.name, *options)
 
     def _run(self, command: str, *options: str, seconds: int) -> str:
         return self.workspace.pulumi(command, "--stack", self.name, *options, seconds=seconds)

@@ -24,6 +24,9 @@ class Received:
     encrypted: bool
     """Whether it came over TLS."""
 
+    login: tuple[str, ...]
+    """User and password that the client gave; empty where it did not log in."""
+
     raw: bytes
     """The data as sent, with leading dots still doubled."""
 
@@ -32,5 +35,6 @@ class Received:
         """Return the message of one line that a peer printed."""
         fields = json.loads(line)
         fields["recipients"] = tuple(fields["recipients"])
+        fields["login"] = tuple(fields["login"])
         fields["raw"] = base64.b64decode(fields["raw"])
         return cls(**fields)

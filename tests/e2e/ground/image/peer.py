@@ -1,7 +1,8 @@
 """A mail server of somebody else's: takes what it is given and prints each message as one line of JSON.
 
 The recipient says how it behaves: `refuse…@` is unknown at RCPT, `later…@` gets 451 there, `reject…@` gets
-554 at the end of the data; all others are taken. With `TLS=yes` it offers STARTTLS.
+554 at the end of the data; all others are taken. With `TLS=yes` it offers STARTTLS, and AUTH PLAIN after it;
+nobody has to log in, and whatever a client logs in with is printed.
 """
 
 import asyncio
@@ -28,6 +29,7 @@ class Session:
         self.sender = ""
         self.recipients: list[str] = []
         self.encrypted = False
+        self.login: list[str] = []
 
     async def say(self, *lines: str) -> None:
         """Send one reply, of one or several lines."""
@@ -55,13 +57,17 @@ class Session:
         if verb in {"EHLO", "HELO"}:
             self.helo = argument
             offers = ["PIPELINING", "8BITMIME", "SIZE 52428800", "ENHANCEDSTATUSCODES"]
-            await self.say(f"250 {NAME}", *offers, *(["STARTTLS"] if TLS and not self.encrypted else []))
+            offers += ["AUTH PLAIN"] if self.encrypted else ["STARTTLS"] if TLS else []
+            await self.say(f"250 {NAME}", *offers)
         elif verb == "STARTTLS" and TLS:
             await self.say("220 2.0.0 go ahead")
             context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
             context.load_cert_chain("/etc/peer.crt", "/etc/peer.key")
             await self.writer.start_tls(context)
             self.encrypted = True
+        elif verb == "AUTH" and self.encrypted:
+            self.login = base64.b64decode(argument.partition(" ")[2]).decode().split("\0")[1:]
+            await self.say("235 2.7.0 welcome")
         elif verb == "MAIL":
             self.sender, self.recipients = address, []
             await self.say("250 2.1.0 ok")
@@ -95,6 +101,7 @@ class Session:
             "sender": self.sender,
             "recipients": self.recipients,
             "encrypted": self.encrypted,
+            "login": self.login,
             "raw": base64.b64encode(raw.removesuffix(b".\r\n")).decode(),
         }
         print(json.dumps(message))

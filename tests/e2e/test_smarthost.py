@@ -1,0 +1,63 @@
+"""All mail leaves through a smarthost: logged in, over TLS to the right one, and never otherwise."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e import load
+from tests.e2e.ground.addresses import PEERS
+from tests.e2e.server import Server, until
+from tests.e2e.stackfile import ALICE
+from tests.e2e.test_sending import at, deferred, reaches
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+HOST, USER, PASSWORD = "mx1.peer.test", "relay@peer.test", "smarthost: 50% off, €9"
+ELSEWHERE = "friend@plain.test"
+"""Somebody whose own server is another peer."""
+
+
+def use(server: Server, ca: str, file: Path) -> None:
+    """Bring the stack up with the smarthost, whose certificate `ca` has signed."""
+    file.write_text(ca)
+    smarthost = {"host": HOST, "port": 25, "username": USER, "caFile": str(file)}
+    server.stack.configure({**server.stack.settings, "smarthost": smarthost})
+    server.stack.set_secret("smarthostPassword", PASSWORD)
+    server.stack.up()
+
+
+@pytest.fixture(scope="module")
+def before(server: Server) -> Iterator[None]:
+    """Afterwards there is no smarthost any more, and nothing waits for it."""
+    settings = server.stack.settings
+    yield
+    server.stack.configure(settings)
+    server.stack.remove_secret("smarthostPassword")
+    server.stack.up()
+    load.emptied(server)
+
+
+def test_mail_leaves_through_the_smarthost_logged_in_over_tls(
+    server: Server, before: None, tmp_path: Path
+) -> None:
+    certificate: Any = server.world.container("mx1").exec_run(["cat", "/etc/peer.crt"])
+    use(server, certificate.output.decode(), tmp_path / "ca.pem")
+    sent = server.submit(ALICE, ELSEWHERE)
+    mail = reaches(server, "mx1", sent)
+    assert mail.encrypted
+    assert mail.login == (USER, PASSWORD)
+    assert mail.recipients == (ELSEWHERE,)
+    assert not at(server, "plain", sent), "its own server is not asked"
+
+
+def test_mail_waits_where_the_smarthost_cannot_prove_its_name(
+    server: Server, before: None, tmp_path: Path
+) -> None:
+    use(server, server.outputs["ca_certificate"], tmp_path / "ca.pem")
+    sent = server.submit(ALICE, ELSEWHERE)
+    until(lambda: deferred(server, sent), 60, f"{sent} is deferred")
+    assert load.queued(server) == 1
+    assert not [peer for peer in PEERS if at(server, peer, sent)]
+    assert not server.found(ALICE, "From", "MAILER-DAEMON"), "nothing is given up"
