@@ -22,6 +22,9 @@ STARTTLS = {
 }
 """Protocol -> what a client says first, how it asks for TLS, how the server agrees."""
 
+WEAK = ("AES128-SHA:@SECLEVEL=0", "ECDHE+SHA1:@SECLEVEL=0", "aNULL:@SECLEVEL=0")
+"""Ciphers of TLS 1.2 without forward secrecy, with an old hash, without a certificate."""
+
 INJECTED = {
     "smtp": b"MAIL FROM:<friend@peer.test>\r\n",
     "submission": b"MAIL FROM:<friend@peer.test>\r\n",
@@ -45,9 +48,8 @@ def answered(connection: socket.socket, patience: float = 20) -> bytes:
     return said
 
 
-def plain(server: Server, protocol: str, behind: bytes = b"") -> socket.socket:
-    """Return a connection that the client may encrypt now; `behind` goes out together with STARTTLS."""
-    connection = server.vantage("outside").open(protocol, timeout=20)
+def asking(connection: socket.socket, protocol: str, behind: bytes = b"") -> socket.socket:
+    """Return a connection after it asked for TLS; `behind` goes out together with STARTTLS."""
     if protocol in STARTTLS:
         first, ask, agreed = STARTTLS[protocol]
         answered(connection)
@@ -56,6 +58,11 @@ def plain(server: Server, protocol: str, behind: bytes = b"") -> socket.socket:
         connection.sendall(ask + behind)
         assert answered(connection).startswith(agreed)
     return connection
+
+
+def plain(server: Server, protocol: str) -> socket.socket:
+    """Return a connection that the client may encrypt now."""
+    return asking(server.vantage("outside").open(protocol, timeout=20), protocol)
 
 
 def handshake(connection: socket.socket, context: ssl.SSLContext) -> ssl.SSLSocket:
@@ -98,21 +105,28 @@ def old(version: ssl.TLSVersion, ciphers: str) -> ssl.SSLContext:
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 def test_old_protocols_and_weak_ciphers_are_refused(server: Server, protocol: str) -> None:
-    with handshake(plain(server, protocol), old(ssl.TLSVersion.TLSv1_2, "ECDHE+AESGCM")) as encrypted:
-        assert encrypted.version() == "TLSv1.2", "the control: TLS 1.2 is spoken"
-    with pytest.raises((ssl.SSLError, ConnectionError)):
-        handshake(plain(server, protocol), old(ssl.TLSVersion.TLSv1_1, "ALL:@SECLEVEL=0"))
-    for weak in ("AES128-SHA:@SECLEVEL=0", "ECDHE+SHA1:@SECLEVEL=0", "aNULL:@SECLEVEL=0"):
+    refused = [
+        old(ssl.TLSVersion.TLSv1_1, "ALL:@SECLEVEL=0"),
+        *(old(ssl.TLSVersion.TLSv1_2, weak) for weak in WEAK),
+    ]
+    for context in refused:
+        connection = plain(server, protocol)  # a port that is dead fails here
         with pytest.raises((ssl.SSLError, ConnectionError)):
-            handshake(plain(server, protocol), old(ssl.TLSVersion.TLSv1_2, weak))
+            handshake(connection, context)
+        with handshake(plain(server, protocol), old(ssl.TLSVersion.TLSv1_2, "ECDHE+AESGCM")) as encrypted:
+            assert encrypted.version() == "TLSv1.2", "the control: the same client with a sound cipher"
 
 
 @pytest.mark.parametrize("protocol", sorted(STARTTLS))
 def test_commands_sent_before_encryption_are_not_run_after_it(server: Server, protocol: str) -> None:
+    with handshake(plain(server, protocol), server.tls) as encrypted:
+        encrypted.sendall(INJECTED[protocol])
+        assert answered(encrypted), "the control: the same command inside of TLS is answered"
+    connection = server.vantage("outside").open(protocol, timeout=20)
     try:
-        encrypted = handshake(plain(server, protocol, behind=INJECTED[protocol]), server.tls)
+        encrypted = handshake(asking(connection, protocol, INJECTED[protocol]), server.tls)
     except (OSError, AssertionError):
-        return  # hanging up is a fine answer
+        return  # hanging up on this one client is a fine answer
     with encrypted:
         said = answered(encrypted, patience=1)
     assert said == b"", "an injected command was answered"
