@@ -71,6 +71,7 @@ def test_while_the_database_is_down_mail_is_put_off_and_nothing_bounces(server: 
 
 
 def test_while_dovecot_is_down_mail_waits_and_logins_fail_for_now(server: Server) -> None:
+    """A client at a port with logins is told 4xx, or hung up on: both are temporary, 535 would not be."""
     server.stack.containers()["dovecot"].stop(timeout=20)
     sent = [server.deliver(fresh(), sender=fresh("friend", "peer.test")) for _ in range(5)]
     try:
@@ -79,7 +80,7 @@ def test_while_dovecot_is_down_mail_waits_and_logins_fail_for_now(server: Server
             code, text = authenticate(client, ALICE, server.password(ALICE))
         assert code // 100 == 4, text
     except smtplib.SMTPServerDisconnected:
-        pass  # a process that starts without Dovecot hangs up: that is temporary, too
+        pass  # a process that starts without Dovecot cannot greet
     assert load.queued(server) >= 5
     server.stack.all_containers()["dovecot"].start()
     for message_id in sent:
