@@ -1,6 +1,7 @@
 """What the tests change about accounts, as stack files and, where somebody meddles, as SQL.
 
-Owns the accounts of test_accounts.py at each step. Does not own those that all tests share (stackfile.py).
+Owns the accounts of test_accounts.py at each step. Does not own those that all tests share
+(stackfile.py).
 """
 
 import hashlib
@@ -9,12 +10,12 @@ from copy import deepcopy
 from typing import Any
 
 from tests.e2e.server import Server
-from tests.e2e.stackfile import ACCOUNTS, PASSWORDS
+from tests.e2e.stackfile import ACCOUNTS, BOB, PASSWORDS
 
 LEAVER, GONE, STRICT = "leaver@example.test", "gone@example.test", "strict@example.test"
 BEFORE, AFTER = "before@example.test", "after@example.test"
 MOVER, MOVED = "mover@old.test", "mover@new.test"
-FORGETFUL = "forgetful@example.test"
+FORGETFUL, HEIR, IMAP_SOON = "forgetful@example.test", "heir@example.test", "imap-soon@example.test"
 BLOWFISH, SHA512, PBKDF2 = "blowfish@example.test", "sha512@example.test", "pbkdf2@example.test"
 READER, UNICODE_DOMAIN = "reader@xn--bcher-kva.test", "bücher.test"
 
@@ -61,31 +62,34 @@ def declare(server: Server, accounts: dict[str, Any], passwords: dict[str, str],
 
 def begun(server: Server) -> None:
     """Declare everybody whom the next steps change."""
-    addresses = [LEAVER, GONE, BEFORE, MOVER, FORGETFUL, BLOWFISH, SHA512, PBKDF2]
+    addresses = [LEAVER, GONE, BEFORE, MOVER, FORGETFUL, HEIR, IMAP_SOON, *HASHED]
     mailboxes: list[dict[str, Any]] = [{"address": address} for address in addresses]
     mailboxes += [{"address": f"reader@{UNICODE_DOMAIN}"}, {"address": STRICT, "password": "owned"}]
     accounts = listed({"name": UNICODE_DOMAIN}, {"name": "old.test"}, mailboxes=mailboxes)
     declare(server, accounts, {STRICT: FIRST, **hashes(server)})
 
 
-def changed(server: Server) -> None:
-    """Disable one, remove one, rename one and a domain, reset one, and give one another password."""
+def changed(server: Server) -> str:
+    """Disable one, remove two, rename one and a domain, reset one, give one another password; return what is
+    printed."""
     mailboxes: list[dict[str, Any]] = [
         {"address": LEAVER, "enabled": False},
+        {"address": IMAP_SOON, "protocols": ["imap"]},
         {"address": AFTER, "renamedFrom": BEFORE},
         {"address": MOVED},
         {"address": FORGETFUL, "reset": "once"},
         {"address": STRICT, "password": "owned"},
     ]
     accounts = listed({"name": "new.test", "renamedFrom": "old.test"}, mailboxes=mailboxes)
-    declare(server, accounts, {STRICT: SECOND})
+    return declare(server, accounts, {STRICT: SECOND})
 
 
 def again(server: Server, *options: str) -> str:
-    """Enable the disabled one, and add the removed one's address once more; return what is printed."""
+    """Enable the disabled one, and add the removed ones' addresses once more; return what is printed."""
     mailboxes: list[dict[str, Any]] = [
         {"address": LEAVER},
         {"address": GONE},
+        {"address": HEIR, "reuseMail": True},
         {"address": STRICT, "password": "owned"},
     ]
     return declare(server, listed(mailboxes=mailboxes), {STRICT: SECOND}, *options)
@@ -98,3 +102,17 @@ def sql(server: Server, statement: str) -> str:
     text = str(done.output.decode())
     assert done.exit_code == 0, text
     return text
+
+
+def meddle(server: Server) -> None:
+    """Shut POP3 for BOB, give STRICT his password, and add an alias to him, all of it by hand."""
+    sql(server, "UPDATE users SET pop3 = 0 WHERE userid = 'bob' AND domain = 'example.test'")
+    sql(
+        server,
+        "UPDATE users AS one, users AS other SET one.password = other.password "
+        "WHERE one.userid = 'strict' AND other.userid = 'bob' AND other.domain = 'example.test'",
+    )
+    sql(
+        server,
+        f"INSERT INTO aliases (name, domain, target, may_send) VALUES ('ghost', 'example.test', '{BOB}', 0)",
+    )

@@ -1,160 +1,233 @@
-"""Accounts that come, change and go: seen by the people whose mail it is, the moment `up` has returned."""
+"""Accounts change: what that means for logins, for mail and for who looks at the rows."""
 
+import imaplib
 from collections.abc import Iterator
-from typing import Any, cast
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
-from tests.e2e import stackfile
-from tests.e2e.clients import trusting
-from tests.e2e.ground.world import World
-from tests.e2e.ground.zones import HOSTNAME
-from tests.e2e.server import Server, until
-from tests.e2e.stack import Stack, Workspace
-from tests.e2e.vantage import Vantage
+from tests.e2e import changes, clients
+from tests.e2e.changes import (
+    AFTER,
+    BEFORE,
+    FORGETFUL,
+    GONE,
+    HASHED,
+    HEIR,
+    IMAP_SOON,
+    LEAVER,
+    MOVED,
+    MOVER,
+    READER,
+    STRICT,
+)
+from tests.e2e.clients import Imap
+from tests.e2e.server import WRAPPED, Server, authenticate, until
+from tests.e2e.stackfile import ACCOUNTS, BOB, PASSWORDS
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
-FRANK, GRACE = "frank@example.test", "grace@example.test"
-FRIEND = "friend@peer.test"
-SECONDS = 5
-"""How long a login that was right a moment ago may still work: what Dovecot remembers."""
+LOGINS = ["imap", "imaps", "pop3", "pop3s", "submission", "submissions"]
+
+Kept = dict[str, str]
 
 
-class People(Server):
-    """A mail server of its own, reached from this machine, whose accounts the tests change."""
+def opens(server: Server, user: str, password: str, protocol: str) -> bool:
+    """Return whether a login works over any protocol."""
+    if not protocol.startswith("submission"):
+        return server.opens(user, password, protocol)
+    with server.smtp(protocol=protocol) as client:
+        if protocol not in WRAPPED:
+            client.starttls(context=server.tls)
+        client.ehlo()
+        return authenticate(client, user, password)[0] == 235
 
-    def __init__(self, stack: Stack, settings: dict[str, Any]) -> None:
-        super().__init__(stack, cast("World", None))  # nobody but this machine reaches it
-        self._settings = settings
 
-    def vantage(self, name: str) -> Vantage:
-        """Return this machine, whatever place is asked for."""
-        del name
-        return super().vantage("host")
+def files(server: Server, folder: str) -> set[str]:
+    """Return the files below a folder of the mail volume."""
+    done: Any = server.stack.containers()["dovecot"].exec_run(["find", f"/mail/{folder}", "-type", "f"])
+    return set(done.output.decode().split()) if done.exit_code == 0 else set()
 
-    def password(self, user: str) -> str:
-        """Return the generated password of a mailbox."""
-        return str(self.outputs["mailboxes"][user])
 
-    def declare(self, *mailboxes: dict[str, Any]) -> None:
-        """Write who has a mailbox; GRACE always has one."""
-        accounts = {"domains": [{"name": "example.test"}], "mailboxes": [{"address": GRACE}, *mailboxes]}
-        self.stack.configure({**self._settings, "accounts": accounts})
-
-    def up(self, *mailboxes: dict[str, Any]) -> str:
-        """Declare them and bring the stack up; return what the engine printed."""
-        self.declare(*mailboxes)
-        printed = self.stack.up()
-        self.outputs = self.stack.outputs()
-        self.tls = trusting(self.outputs["ca_certificate"])
-        return printed
-
-    def refuses(self, address: str) -> bool:
-        """Return whether the address is unknown to those who would send there."""
-        with self.smtp() as client:
-            ((code, _),) = client.rcpt_codes(address, sender=FRIEND)
-        return code == 550
-
-    def count(self, user: str, password: str | None = None) -> int:
-        """Return how many messages a mailbox holds."""
-        with self.imap_as(user, password or self.password(user)) as client:
-            _, (number,) = client.select("INBOX", readonly=True)
-        return int(number or 0)
-
-    def shuts(self, user: str, password: str) -> None:
-        """Return once a login is refused; fail when it goes on working."""
-        until(lambda: not self.opens(user, password), SECONDS, f"{user} is kept out")
+def restored(server: Server) -> None:
+    """Bring back the accounts of all tests."""
+    server.stack.configure({**server.stack.settings, "accounts": ACCOUNTS})
+    server.stack.set_secret("passwords", PASSWORDS)
+    server.stack.up()
+    server.read()
 
 
 @pytest.fixture(scope="module")
-def people(workspace: Workspace, start: dict[str, Any]) -> Iterator[People]:
-    """Yield a server with one mailbox."""
-    stack = Stack(workspace, "e2e-accounts")
-    stack.purge()
-    server = People(stack, {**stackfile.second(start), "hostname": HOSTNAME})
+def begun(server: Server) -> Iterator[None]:
+    """More accounts, each about to change; gone after the module."""
+    before = {name: one.id for name, one in server.stack.containers().items()}
+    changes.begun(server)
+    yield
+    restored(server)
+    after = {name: one.id for name, one in server.stack.containers().items()}
+    assert after == before, "an account is no reason to touch a daemon"
+
+
+@pytest.fixture(scope="module")
+def kept(server: Server, begun: None) -> Kept:
+    """Mailbox -> a message in it, and `password of` mailbox -> its password, from before the changes."""
+    found = {mailbox: server.deliver(mailbox) for mailbox in (LEAVER, GONE, HEIR, BEFORE, MOVER)}
+    for mailbox, message_id in found.items():
+        server.arrives(mailbox, message_id)
+    passwords = {
+        f"password of {one}": server.password(one)
+        for one in (LEAVER, GONE, HEIR, BEFORE, MOVER, FORGETFUL, IMAP_SOON)
+    }
+    return {**found, **passwords}
+
+
+@pytest.fixture(scope="module")
+def sessions(server: Server, kept: Kept) -> Iterator[dict[str, Imap]]:
+    """User -> an IMAP session from before the changes, which no single test closes."""
+    opened = {user: server.imap(user) for user in (LEAVER, BOB)}
+    for session in opened.values():
+        clients.OPEN.remove(session)
+    yield opened
+    for session in opened.values():
+        session.shutdown()
+
+
+@pytest.fixture(scope="module")
+def changed(server: Server, kept: Kept, sessions: dict[str, Imap]) -> Kept:
+    """All changes at once, and what the engine printed."""
+    return {**kept, "printed": changes.changed(server)}
+
+
+@pytest.mark.parametrize("address", sorted(HASHED))
+def test_a_hash_from_another_system_logs_in_and_only_with_its_password(
+    server: Server, begun: None, address: str
+) -> None:
+    assert server.opens(address, HASHED[address])
+    assert not server.opens(address, "not it")
+
+
+def test_an_international_domain_receives_under_its_ascii_form(server: Server, begun: None) -> None:
+    assert b"Hello there." in server.arrives(READER, server.deliver(READER))
+
+
+def test_the_password_of_an_owned_mailbox_is_the_declared_one(server: Server, begun: None) -> None:
+    assert server.opens(STRICT, changes.FIRST)
+
+
+def test_a_disabled_mailbox_is_refused_by_every_protocol_in_seconds(server: Server, changed: Kept) -> None:
+    def refused(protocol: str) -> bool:
+        password = changed[f"password of {LEAVER}"]
+        return until(lambda: not opens(server, LEAVER, password, protocol), 5, f"{protocol} refuses a login")
+
+    with ThreadPoolExecutor(len(LOGINS)) as pool:
+        assert all(pool.map(refused, LOGINS))
+    for protocol in LOGINS:
+        assert opens(server, BOB, server.password(BOB), protocol), f"the control: {protocol} takes others"
+
+
+def test_the_running_sessions_of_a_disabled_mailbox_end(
+    server: Server, changed: Kept, sessions: dict[str, Imap]
+) -> None:
+    def ended(user: str) -> bool:
+        try:
+            return sessions[user].noop()[0] != "OK"
+        except (imaplib.IMAP4.abort, OSError):
+            return True
+
+    until(lambda: ended(LEAVER), 15, "the session of a disabled mailbox ends")
+    assert not ended(BOB), "the control: whoever is enabled goes on"
+
+
+def test_a_protocol_that_is_taken_away_is_shut_and_the_others_stay(server: Server, changed: Kept) -> None:
+    password = changed[f"password of {IMAP_SOON}"]
+    assert not server.opens(IMAP_SOON, password, "pop3s")
+    assert server.opens(IMAP_SOON, password, "imaps")
+
+
+def test_a_removed_mailbox_is_refused_and_its_files_stay(server: Server, changed: Kept) -> None:
+    with server.smtp() as client:
+        known, gone = client.rcpt_codes(BOB, GONE, sender="friend@peer.test")
+    assert known[0] == 250
+    assert (gone[0], gone[1][:6]) == (550, "5.1.1 ")
+    assert not server.opens(GONE, changed[f"password of {GONE}"])
+    assert any("/new/" in name or "/cur/" in name for name in files(server, "example.test/gone"))
+    assert f"{GONE} is removed; its mail stays in /mail/example.test/gone" in changed["printed"]
+
+
+@pytest.mark.parametrize(("old", "new"), [(BEFORE, AFTER), (MOVER, MOVED)])
+def test_a_renamed_mailbox_keeps_its_mail_and_password(
+    server: Server, changed: Kept, old: str, new: str
+) -> None:
+    assert server.opens(new, changed[f"password of {old}"])
+    assert server.password(new) == changed[f"password of {old}"]
+    server.arrives(new, changed[old])
+    server.arrives(new, server.deliver(new))
+    assert not server.opens(old, changed[f"password of {old}"])
+
+
+def test_a_reset_makes_a_new_password_and_ends_the_old_one(server: Server, changed: Kept) -> None:
+    assert server.opens(FORGETFUL, server.password(FORGETFUL))
+    assert not server.opens(FORGETFUL, changed[f"password of {FORGETFUL}"])
+
+
+def test_an_owned_password_follows_the_stack(server: Server, changed: Kept) -> None:
+    assert server.opens(STRICT, changes.SECOND)
+    assert not server.opens(STRICT, changes.FIRST)
+
+
+@pytest.fixture(scope="module")
+def drifted(server: Server, changed: Kept) -> Kept:
+    """Rows written by hand, and what a refresh and the next update say about them."""
+    meanwhile = server.deliver(LEAVER)
+    changes.meddle(server)
+    until(lambda: not server.opens(BOB, server.password(BOB), "pop3s"), 10, "what was done by hand counts")
+    seen = server.stack.preview("--refresh")
+    printed = changes.again(server, "--refresh")
+    return {**changed, "meanwhile": meanwhile, "preview": seen, "up": printed}
+
+
+def test_a_refresh_names_what_was_done_by_hand(server: Server, drifted: Kept) -> None:
+    lines = drifted["preview"].splitlines()
+    assert any(BOB in line and "pop3" in line and "by hand" in line for line in lines), drifted["preview"]
+    assert any(STRICT in line and "password was changed by hand" in line for line in lines)
+    assert any("alias ghost@example.test" in line and "left alone" in line for line in lines)
+
+
+def test_an_update_puts_declared_rows_right_and_leaves_others_alone(server: Server, drifted: Kept) -> None:
+    assert until(lambda: server.opens(BOB, server.password(BOB), "pop3s"), 5, "POP3 is open again")
+    assert server.opens(STRICT, changes.SECOND)
+    assert "ghost@example.test" in drifted["up"]
+    server.arrives(BOB, server.deliver("ghost@example.test"))
+    changes.sql(server, "DELETE FROM aliases WHERE name = 'ghost'")
+
+
+def test_an_address_that_is_added_again_begins_empty(server: Server, drifted: Kept) -> None:
+    assert not server.opens(GONE, drifted[f"password of {GONE}"]), "it may be somebody else's now"
+    with server.imap(GONE) as client:
+        _, (count,) = client.select("INBOX")
+    assert count == b"0"
+    server.arrives(GONE, server.deliver(GONE))
+    assert files(server, "example.test/gone"), "the mail of the first one stays where it was"
+
+
+def test_an_address_that_is_added_again_gets_its_mail_back_where_that_is_said(
+    server: Server, drifted: Kept
+) -> None:
+    server.arrives(HEIR, drifted[HEIR])
+
+
+def test_a_disabled_mailbox_went_on_receiving(server: Server, drifted: Kept) -> None:
+    server.arrives(LEAVER, drifted["meanwhile"])
+    server.arrives(LEAVER, drifted[LEAVER])
+
+
+def test_one_more_mailbox_is_one_change_to_one_resource(server: Server, drifted: Kept) -> None:
+    before = server.stack.settings
+    mailboxes = [*before["accounts"]["mailboxes"], {"address": "frank@example.test"}]
+    server.stack.configure({**before, "accounts": {**before["accounts"], "mailboxes": mailboxes}})
     try:
-        server.up()
-        yield server
-        stack.destroy()
+        steps = server.stack.preview_steps()
     finally:
-        stack.purge()
-
-
-def test_one_more_mailbox_is_one_row_and_works_at_once(people: People) -> None:
-    people.up()
-    before = {name: one.id for name, one in people.stack.containers().items()}
-    people.declare({"address": FRANK})
-    steps = people.stack.preview_steps()
-    assert len(steps) == 1, "an account is no reason to touch a daemon"
-    assert "update" in steps.values()
-    people.up({"address": FRANK})
-    people.arrives(FRANK, people.deliver(FRANK))
-    assert {name: one.id for name, one in people.stack.containers().items()} == before
-
-
-def test_a_disabled_mailbox_keeps_its_mail_and_keeps_its_owner_out(people: People) -> None:
-    people.up({"address": FRANK})
-    password = people.password(FRANK)
-    people.up({"address": FRANK, "enabled": False})
-    people.shuts(FRANK, password)
-    kept = people.deliver(FRANK)
-    people.up({"address": FRANK})
-    people.arrives(FRANK, kept)
-
-
-def test_a_renamed_mailbox_keeps_mail_and_password_and_leaves_nothing_at_its_old_name(people: People) -> None:
-    people.up({"address": "old@example.test"})
-    password, sent = people.password("old@example.test"), people.deliver("old@example.test")
-    people.arrives("old@example.test", sent)
-    said = people.up({"address": "new@example.test", "renamedFrom": "old@example.test"})
-    assert "mailbox old@example.test is now new@example.test, with its mail" in said
-    assert people.password("new@example.test") == password
-    people.arrives("new@example.test", sent)
-    assert people.refuses("old@example.test")
-    people.shuts("old@example.test", password)
-
-
-def test_whoever_gets_a_removed_address_begins_with_an_empty_mailbox(people: People) -> None:
-    people.up({"address": FRANK})
-    password, sent = people.password(FRANK), people.deliver(FRANK)
-    people.arrives(FRANK, sent)
-    people.declare()
-    assert f"mailbox {FRANK} is removed: logins end; its mail stays in /mail/" in people.stack.preview()
-    people.up()
-    assert people.refuses(FRANK)
-    people.shuts(FRANK, password)
-    people.up({"address": FRANK})
-    assert people.password(FRANK) != password
-    assert people.count(FRANK) == 0, "this is somebody else's mail"
-    people.up()
-    people.up({"address": FRANK, "reuseMail": True})
-    assert people.count(FRANK) == 0, "the newest predecessor had none"
-
-
-def test_an_address_that_is_added_again_gets_its_mail_back_where_that_is_said(people: People) -> None:
-    people.up({"address": "hans@example.test"})
-    sent = people.deliver("hans@example.test")
-    people.arrives("hans@example.test", sent)
-    people.up()
-    people.up({"address": "hans@example.test", "reuseMail": True})
-    people.arrives("hans@example.test", sent)
-
-
-def test_a_reset_lets_the_owner_in_with_a_new_password_alone(people: People) -> None:
-    people.up({"address": FRANK})
-    before = people.password(FRANK)
-    people.up({"address": FRANK, "reset": "forgotten"})
-    after = people.password(FRANK)
-    assert after != before
-    assert people.opens(FRANK, after)
-    people.shuts(FRANK, before)
-
-
-def test_a_protocol_that_is_taken_away_is_shut_and_the_others_stay(people: People) -> None:
-    people.up({"address": FRANK})
-    password = people.password(FRANK)
-    assert people.opens(FRANK, password, "pop3s")
-    people.up({"address": FRANK, "protocols": ["imap", "submission"]})
-    until(lambda: not people.opens(FRANK, password, "pop3s"), SECONDS, "POP3 is shut")
-    assert people.opens(FRANK, password, "imaps")
+        server.stack.configure(before)
+    assert list(steps.values()) == ["update"], steps
