@@ -60,9 +60,9 @@ def main(
                     user=USER,
                     password=stack.outputs()["mailboxes"][USER],
                 )
-                figures = mail.throughput(stack, reader, tell)
-                figures += mail.idle_push(stack, reader, tell) + mail.logins(stack, reader, tell)
-                show(console, "Mail", figures)
+                show(console, "Messages", mail.throughput(stack, reader, tell))
+                show(console, "Notice of new mail", mail.idle_push(stack, reader, tell))
+                show(console, "Logins", mail.logins(stack, reader, tell))
             if "scale" in wanted:
                 show(console, "Accounts", scale.growth(stack, given, tell))
         finally:
