@@ -49,7 +49,7 @@ def server(
     start: dict[str, Any], workspace: Workspace, world: World, pytestconfig: pytest.Config
 ) -> Iterator[Server]:
     """The stack that all tests share, up and joined by the world; gone afterwards, whatever happened."""
-    stack = Stack(workspace, "e2e")
+    stack = Stack(workspace, "e2e-first")
     stack.purge()
     stack.configure(stackfile.whole(start))
     stack.set_secret("passwords", stackfile.PASSWORDS)
@@ -71,6 +71,17 @@ def server(
         with suppress(EngineError):
             stack.destroy()
         stack.purge()
+
+
+@pytest.fixture(scope="module")
+def second(workspace: Workspace, start: dict[str, Any]) -> Iterator[Stack]:
+    """A second stack, configured and not yet up; of one module."""
+    stack = Stack(workspace, "e2e-second")
+    stack.purge()
+    stack.configure(stackfile.second(start))
+    yield stack
+    stack.forget()
+    stack.purge()
 
 
 @pytest.fixture(autouse=True)

@@ -1,26 +1,15 @@
 """The life of a stack: previews without surprises, small changes, neighbours, an end and a new beginning."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.e2e import stackfile
-from tests.e2e.server import Server
-from tests.e2e.stack import EngineError, Stack, Workspace
+from tests.e2e.server import Server, until
+from tests.e2e.stack import EngineError, Stack
 from tests.e2e.stackfile import ALICE, BOB, ERIN
+from tests.e2e.test_sending import deferred, reaches
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
-
-
-@pytest.fixture
-def second(workspace: Workspace, start: dict[str, Any]) -> Iterator[Stack]:
-    """A second stack, configured and not yet up."""
-    stack = Stack(workspace, "e2e-second")
-    stack.purge()
-    stack.configure(stackfile.second(start))
-    yield stack
-    stack.purge()
 
 
 def running(stack: Stack) -> dict[str, str]:
@@ -94,6 +83,9 @@ def test_destroy_keeps_the_data_and_the_next_up_finds_all_of_it(server: Server) 
         client.store(number.decode(), "+FLAGS", "(\\Flagged reviewed)")
         _, (validity,) = client.status("INBOX", "(UIDVALIDITY)")
     generated = server.password(ERIN)
+    server.world.container("plain").stop(timeout=0)
+    waiting = server.submit(ALICE, "friend@plain.test")
+    until(lambda: deferred(server, waiting), 60, f"{waiting} is deferred")
 
     server.world.leave()
     server.stack.destroy()
@@ -112,6 +104,7 @@ def test_destroy_keeps_the_data_and_the_next_up_finds_all_of_it(server: Server) 
         )
     assert again == validity, "every client would fetch the whole mailbox anew"
     assert number, "the flags are gone"
+    reaches(server, "plain", waiting, seconds=90)
     server.outputs["mailboxes"].setdefault(ERIN, generated)
     server.arrives(ERIN, server.deliver(ERIN))
     server.stack.preview("--expect-no-changes")

@@ -157,6 +157,22 @@ class World:
             remove=True,
         )
 
+    def hold(self, volume: str) -> None:
+        """Keep a volume in memory mounted: what Docker copies into it is gone when nobody uses it."""
+        self.docker.containers.run(
+            self.image,
+            ["-c", "import signal; signal.pause()"],
+            name=f"{IMAGE}-holder",
+            labels={LABEL: "yes"},
+            network_mode="none",
+            volumes={volume: {"bind": "/held", "mode": "rw"}},
+            detach=True,
+        )
+
+    def release(self) -> None:
+        """Let go of the volume that is held."""
+        self.container("holder").remove(force=True)
+
     def received(self, peer: str) -> Iterator[Received]:
         """Yield every message that a peer has taken since it was started."""
         for line in self.container(peer).logs().decode().splitlines():

@@ -1,0 +1,85 @@
+"""A volume is full: mail is put off, nothing that was taken is lost, and all is well once there is space."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.e2e import load
+from tests.e2e.ground.zones import HOSTNAME
+from tests.e2e.server import Server, until
+from tests.e2e.stack import Stack
+from tests.e2e.stackfile import ALICE
+from tests.e2e.vantage import Vantage
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+MAIL = {"type": "tmpfs", "device": "tmpfs", "o": "size=8m,uid=1000,gid=1000"}
+QUEUE = {"type": "tmpfs", "device": "tmpfs", "o": "size=24m"}
+
+
+class Small(Server):
+    """A second stack's server, reached from this machine alone."""
+
+    def vantage(self, name: str) -> Vantage:
+        """Return this machine, whatever place is asked for."""
+        del name
+        return super().vantage("host")
+
+    def password(self, user: str) -> str:
+        """Return the generated password of a mailbox."""
+        return str(self.outputs["mailboxes"][user])
+
+
+@pytest.fixture(scope="module")
+def small(server: Server, second: Stack) -> Iterator[Server]:
+    """A second stack whose mail and queue have little space."""
+    queue = second.docker.volumes.create(f"{second.full_name}-queue", driver_opts=QUEUE)
+    server.world.hold(str(queue.name))
+    settings = {**second.settings, "hostname": HOSTNAME}
+    settings["storage"]["mail"] = {"driverOptions": MAIL}
+    settings["limits"] = {"messageSize": "5M"}
+    settings["receiving"] = {"checkDomains": False}
+    second.configure(settings)
+    second.up()
+    made = Small(second, server.world)
+    made.read()
+    yield made
+    server.world.release()
+    second.destroy()
+
+
+def run(server: Server, service: str, *command: str) -> int:
+    """Run a command in a container; return how it ended."""
+    done: Any = server.stack.containers()[service].exec_run(list(command), user="root")
+    return int(done.exit_code)
+
+
+def fill(server: Server, service: str, folder: str) -> None:
+    """Take all the space that a volume has."""
+    ended = run(server, service, "dd", "if=/dev/zero", f"of={folder}/filler", "bs=64k")
+    assert ended != 0, "the volume has no end"
+
+
+def test_mail_waits_while_the_mail_volume_is_full_and_arrives_after(small: Server) -> None:
+    small.arrives(ALICE, small.deliver(ALICE))
+    fill(small, "dovecot", "/mail")
+    sent = [small.deliver(ALICE, text="Hello again.\r\n" * 2000) for _ in range(3)]
+    until(lambda: small.journal("postfix").count("status=deferred") >= 3, 60, "all of them are deferred")
+    assert load.queued(small) == 3
+    run(small, "dovecot", "rm", "/mail/filler")
+    load.emptied(small)
+    for message_id in sent:
+        small.arrives(ALICE, message_id)
+    assert "status=bounced" not in small.journal("postfix")
+
+
+def test_mail_is_put_off_while_the_queue_volume_is_full(small: Server) -> None:
+    small.arrives(ALICE, small.deliver(ALICE))
+    fill(small, "postfix", "/var/spool/postfix")
+    with small.smtp() as client:
+        client.ehlo()
+        code, text = client.mail("friend@peer.test")
+    assert code == 452, text
+    run(small, "postfix", "rm", "/var/spool/postfix/filler")
+    small.arrives(ALICE, small.deliver(ALICE))
