@@ -83,6 +83,7 @@ def test_while_dovecot_is_down_mail_waits_and_logins_fail_for_now(server: Server
         pass  # a process that starts without Dovecot cannot greet
     assert load.queued(server) >= 5
     server.stack.all_containers()["dovecot"].start()
+    until(lambda: "dovecot" in server.stack.healthy(), HEALED, "Dovecot greets")
     for message_id in sent:
         server.arrives(DORA, message_id, seconds=90)
 
