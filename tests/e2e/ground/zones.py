@@ -28,6 +28,7 @@ def zones() -> Zones:
         "null-mx.test": [("MX", "0 .")],
         "stranger.test": [("A", STRANGER), ("AAAA", STRANGER6), ("MX", "10 mx1.peer.test.")],
         "client.stranger.test": [("A", STRANGER), ("AAAA", STRANGER6)],
+        "example.net": [("MX", "10 mx1.peer.test.")],  # the friend of the README
         "lost.test": [("SERVFAIL", "")],
     }
     for peer, (address, address6) in PEERS.items():
