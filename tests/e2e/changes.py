@@ -5,9 +5,13 @@ Owns the accounts of test_accounts.py at each step. Does not own those that all 
 """
 
 import hashlib
+import json
 import secrets
+from contextlib import closing
 from copy import deepcopy
 from typing import Any
+
+import pymysql
 
 from tests.e2e.server import Server
 from tests.e2e.stackfile import ACCOUNTS, BOB, PASSWORDS
@@ -96,12 +100,32 @@ def again(server: Server, *options: str) -> str:
 
 
 def sql(server: Server, statement: str) -> str:
-    """Run SQL on the mail database as its root does; return its rows, tab separated."""
-    command = 'MYSQL_PWD="$(cat /run/secrets/root_password)" exec mysql -u root -N mail -e "$0"'
-    done: Any = server.stack.containers()["mysql"].exec_run(["bash", "-c", command, statement])
-    text = str(done.output.decode())
-    assert done.exit_code == 0, text
-    return text
+    """Run SQL on the mail database as the deployment may; return its rows, tab separated.
+
+    Not as root: a data directory that outlived a `destroy` keeps root's password of before.
+    """
+    printed = server.stack.state("--show-secrets")
+    (secret,) = [
+        resource["outputs"]["result"]["plaintext"]
+        for resource in json.loads(printed[printed.index("{") :])["deployment"]["resources"]
+        if resource["urn"].endswith("::mail-database-deploy-password")
+    ]
+    with (
+        closing(
+            pymysql.connect(
+                host="127.0.0.1",
+                port=server.stack.settings["ports"]["database"],
+                user="deploy",
+                password=json.loads(secret),
+                database="mail",
+                ssl=server.tls,
+                autocommit=True,
+            )
+        ) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(statement)
+        return "".join("\t".join(map(str, row)) + "\n" for row in cursor.fetchall())
 
 
 def meddle(server: Server) -> None:
