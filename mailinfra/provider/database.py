@@ -33,7 +33,10 @@ REMEDIES = {
 def connected(connection: Mapping[str, Any]) -> Iterator[Connection]:
     """Yield a connection to the database that `connection` (a property bag) names."""
     engine = sqlalchemy.create_engine(
-        "mysql+pymysql://", creator=lambda: _connect(connection), poolclass=NullPool
+        "mysql+pymysql://",
+        creator=lambda: _connect(connection),
+        poolclass=NullPool,
+        hide_parameters=True,  # an error would print hashes
     )
     where = f"database {connection['database']!r} at {connection['host']}:{int(connection['port'])}"
     try:
