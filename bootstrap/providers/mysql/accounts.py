@@ -12,7 +12,6 @@ __all__ = ["Grant", "User"]
 
 _REPLACES = Property(replaces=True)
 _NO_SUCH_GRANT = "Error 1141"
-_NO_SUCH_USER = "Error 1396"
 
 
 class User(Resource):

@@ -48,9 +48,6 @@ HOST_OUTSIDE, HOST_OUTSIDE6 = str(OUTSIDE[1]), str(OUTSIDE6[1])
 CLIENT_OUTSIDE, NAME_SERVER = str(OUTSIDE[10]), str(OUTSIDE[53])
 """A client there, and the name server; containers reach the latter at port 53 of `HOST_OUTSIDE`."""
 
-GATEWAY = str(SUBNET[1])
-"""The Docker host as the stack's containers see it."""
-
 MYSQL, DOVECOT, POSTFIX, WEBMAIL = (str(SUBNET[number]) for number in (2, 3, 4, 5))
 MYSQL6, DOVECOT6, POSTFIX6, WEBMAIL6 = (str(SUBNET6[number]) for number in (2, 3, 4, 5))
 
