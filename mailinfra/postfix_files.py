@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 
 from pulumi import Input
 
-TEMPLATES = ("delivery-replies", "main.cf", "master.cf", "recipient-limit", "submission-headers")
+TEMPLATES = (
+    "delivery-replies",
+    "main.cf",
+    "master.cf",
+    "recipient-limit",
+    "sasl-relay",
+    "submission-headers",
+)
 """Files below configs/postfix/, the same as below /etc/postfix/; master.cf includes another one."""
 
 MAPS = (
