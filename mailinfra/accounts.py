@@ -4,7 +4,7 @@ Owns their rows in the database and the passwords that are generated for them. D
 (database.py) nor the mail: that lies in Dovecot's volume and outlives every row.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,7 +49,10 @@ class AccountsArgs:
     """Address -> declared password, or a hash with its scheme; becomes a secret."""
 
     keep_undeclared: bool = True
-    """Whether rows that nobody declared are named and left alone; else they are removed, never their mail."""
+    """Whether rows that nobody declared are named and left alone; else their rows are removed."""
+
+    delete_mail: Sequence[str] = ()
+    """Addresses whose former mailboxes keep no mail; none of them is a mailbox now."""
 
     hashing: Hashing = field(default_factory=Hashing)
     """Cost of the hashes that are made here."""
@@ -74,6 +77,7 @@ class Accounts(pulumi.ComponentResource):
                 aliases=args.aliases,
                 passwords=args.passwords,
                 undeclared="keep" if args.keep_undeclared else "remove",
+                delete_mail=dict.fromkeys(sorted(args.delete_mail), True),
                 hashing={
                     "memoryKib": args.hashing.memory_kib,
                     "iterations": args.hashing.iterations,

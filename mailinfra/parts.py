@@ -100,6 +100,7 @@ class Parts:
                 aliases=entries.aliases,
                 passwords=self.secrets.passwords,
                 keep_undeclared=self.server.accounts.undeclared is Undeclared.KEEP,
+                delete_mail=self.server.accounts.delete_mail,
                 hashing=Hashing(
                     memory_kib=hashing.memory_kib,
                     iterations=hashing.iterations,

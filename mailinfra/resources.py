@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 from pulumi import Input, Output, ResourceOptions
 
-REVISION = "0003"
+REVISION = "0004"
 """The revision of the `mail` database that this version of the program works with."""
 
 
@@ -96,6 +96,10 @@ class DirectoryArgs:
     undeclared: str
     """`keep` or `remove`: what becomes of rows that nobody declared."""
 
+    delete_mail: Mapping[str, bool]
+    """Address -> true, for each whose former mailboxes keep no mail. A map, so that a preview shows the one
+    that changes."""
+
     hashing: Mapping[str, int]
     """Argon2id's memoryKib, iterations and parallelism."""
 
@@ -117,6 +121,7 @@ class Directory(pulumi.CustomResource):
             "aliases": args.aliases,
             "passwords": Output.secret(args.passwords),
             "undeclared": args.undeclared,
+            "deleteMail": args.delete_mail,
             "hashing": args.hashing,
             "initial_passwords": None,
             "undeclared_rows": None,

@@ -35,6 +35,7 @@ def apply(state: Bag, inputs: Bag) -> Answer:
             managed=accounts_from(state),
             homes=state.get("homes") or {},
             remove=inputs.get("undeclared") == "remove",
+            delete_mail=inputs.get("deleteMail") or {},
         )
         chosen = choose_passwords(found, todo, wanted, state, inputs)
         hashes = hash_all(chosen, hashing(inputs))
@@ -121,6 +122,7 @@ def new_state(
         "initialPasswords": initial,
         "fingerprints": prints,
         "homes": {address: home for address, home in todo.homes.items() if home != usual_home(address)},
+        "retiredHomes": dict(todo.retired_homes),
         "undeclaredRows": list(todo.undeclared),
     }
 

@@ -6,7 +6,7 @@ that the next `up` finds accounts and passwords again.
 
 from typing import Any
 
-from mailinfra.provider.difference import differences
+from mailinfra.provider.difference import differences, join
 from mailinfra.provider.foretelling import fixed_passwords, foretell, unused_passwords
 from mailinfra.provider.model import KINDS, accounts_bag, accounts_from
 from mailinfra.provider.plugin import Answer, Change
@@ -14,7 +14,7 @@ from mailinfra.provider.validation import mistakes
 
 Bag = dict[str, Any]
 
-COMPARED = (*KINDS, "connection", "undeclared", "hashing")
+COMPARED = (*KINDS, "connection", "undeclared", "deleteMail", "hashing")
 
 
 def identity(inputs: Bag) -> str:
@@ -27,7 +27,8 @@ def check(inputs: Bag) -> tuple[Bag, list[tuple[str, str]]]:
     found = mistakes(inputs)
     if found:
         return inputs, found
-    return {**inputs, **accounts_bag(accounts_from(inputs))}, []
+    delete_mail = dict(sorted((inputs.get("deleteMail") or {}).items()))
+    return {**inputs, **accounts_bag(accounts_from(inputs)), "deleteMail": delete_mail}, []
 
 
 def diff(state: Bag, inputs: Bag) -> Change:
@@ -38,6 +39,9 @@ def diff(state: Bag, inputs: Bag) -> Change:
     # How new hashes are made changes no row; it is kept for the next password.
     for address in fixed_passwords(state, inputs):
         paths[f'passwords["{address}"]'] = "update" if address in state.get("passwords", {}) else "add"
+    for address in (state.get("retiredHomes") or {}).values():
+        if address in new["deleteMail"]:
+            paths.setdefault(join("deleteMail", address), "update")
     if inputs.get("undeclared") == "remove" and state.get("undeclaredRows"):
         paths["undeclaredRows"] = "update"
     return Change(paths=paths, notes=tuple(unused_passwords(state, inputs)))

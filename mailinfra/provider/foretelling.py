@@ -4,13 +4,14 @@ from typing import Any
 
 from pulumi.runtime.rpc import UNKNOWN
 
+from mailinfra.provider.homes import fate
 from mailinfra.provider.model import camel
 from mailinfra.provider.plugin import Answer
 from mailinfra.provider.values import is_known
 
 Bag = dict[str, Any]
 
-KEPT = ("initialPasswords", "fingerprints", "homes", "undeclaredRows")
+KEPT = ("initialPasswords", "fingerprints", "homes", "retiredHomes", "undeclaredRows")
 """Properties that only an update can make, beside the declared ones."""
 
 
@@ -54,7 +55,7 @@ def is_reset(before: Bag, after: Bag) -> bool:
 
 def announcements(state: Bag, inputs: Bag) -> list[str]:
     """Return a line for each change whose consequence the changed property alone does not tell."""
-    return [*_catch_alls(state, inputs), *_moves(state, inputs)]
+    return [*_catch_alls(state, inputs), *_moves(state, inputs), *_deletions(state, inputs)]
 
 
 def _catch_alls(state: Bag, inputs: Bag) -> list[str]:
@@ -71,16 +72,42 @@ def _moves(state: Bag, inputs: Bag) -> list[str]:
     after, domains = inputs.get("mailboxes") or {}, inputs.get("domains") or {}
     new_domains = {domain[former]: name for name, domain in domains.items() if domain.get(former)}
     new_names = {mailbox[former]: address for address, mailbox in after.items() if mailbox.get(former)}
-    homes = state.get("homes") or {}
+    homes, delete_mail = state.get("homes") or {}, inputs.get("deleteMail") or {}
     lines = []
     for address in sorted(state.get("mailboxes") or {}):
         local, _, domain = address.rpartition("@")
         now = new_names.get(address, f"{local}@{new_domains.get(domain, domain)}")
         if now not in after:
             home = homes.get(address, f"{domain}/{local}")
-            lines.append(f"mailbox {address} is removed: logins end; its mail stays in /mail/{home}")
+            lines.append(f"mailbox {address} is removed: logins end; its mail {fate(home, now, delete_mail)}")
         elif now != address and address not in after:
             lines.append(f"mailbox {address} becomes {now}, with its mail and password")
+    return lines
+
+
+def _deletions(state: Bag, inputs: Bag) -> list[str]:
+    """Return a line for each mail that goes or stays though no declared mailbox is removed now."""
+    delete_mail = inputs.get("deleteMail") or {}
+    lines = [
+        f"the mail of an earlier mailbox {address} {fate(home, address, delete_mail)}"
+        for home, address in sorted((state.get("retiredHomes") or {}).items())
+        if address in delete_mail
+    ]
+    if "retiredHomes" not in state:  # written by an earlier version, or nothing is written yet
+        lines += [
+            f"the mail of any earlier mailbox {address} is deleted: deleteMail names it; "
+            "`pulumi refresh` finds out which there is"
+            for address in sorted(delete_mail)
+            if address not in (state.get("deleteMail") or {})
+        ]
+    if inputs.get("undeclared") == "remove":
+        rows = [row.partition(" ") for row in state.get("undeclaredRows") or []]
+        lines += [
+            f"mailbox {address}, which nobody declared, is removed: logins end; its mail "
+            + ("is deleted: deleteMail names it" if address in delete_mail else "stays")
+            for noun, _, address in rows
+            if noun == "mailbox"
+        ]
     return lines
 
 

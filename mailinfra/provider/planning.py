@@ -5,9 +5,10 @@ Declared rows are put right. Rows that were declared before and are not any more
 nobody ever declared are named and left alone, unless they are to be removed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
+from mailinfra.provider import homes as folders
 from mailinfra.provider.model import Accounts, Alias, split
 from mailinfra.provider.rows import Found, Writes, address_columns, domain_row, mailbox_row
 
@@ -21,18 +22,27 @@ class Plan:
     """Mailboxes that get a row, and so need a password."""
     homes: Mapping[str, str]
     """Address -> folder below /mail, for every declared mailbox."""
+    retired_homes: Mapping[str, str]
+    """Folder below /mail that holds the mail of a former mailbox, and keeps it -> that mailbox's address."""
     undeclared: tuple[str, ...]
     """Rows that nobody declared and that stay."""
     notes: tuple[str, ...]
 
 
 def plan(
-    *, found: Found, wanted: Accounts, managed: Accounts, homes: Mapping[str, str], remove: bool
+    *,
+    found: Found,
+    wanted: Accounts,
+    managed: Accounts,
+    homes: Mapping[str, str],
+    remove: bool,
+    delete_mail: Collection[str] = (),
 ) -> Plan:
     """Return the way from `found` to `wanted`.
 
     `managed` is what was declared last time, `homes` the folders that its mailboxes had where they differ
-    from the usual one. With `remove`, rows that nobody declared are taken away too.
+    from the usual one. With `remove`, rows that nobody declared are taken away too. `delete_mail` names the
+    addresses whose former mailboxes keep no mail.
     """
     writes, notes = Writes(), []
     present = found.accounts
@@ -46,14 +56,13 @@ def plan(
             _delete_alias(writes, address, present.aliases[address].targets)
         else:
             undeclared.append(f"alias {address}")
+    removed = {address for address in gone["mailboxes"] if remove or address in managed.mailboxes}
     for address in gone["mailboxes"]:
-        if remove or address in managed.mailboxes:
-            home = found.homes[address]
+        if address in removed:
             _append(writes.delete, "users", address_columns(address))
-            _append(writes.insert, "retired_homes", {"home": home, **address_columns(address)})
-            notes.append(f"mailbox {address} is removed; its mail stays in /mail/{home}")
         else:
             undeclared.append(f"mailbox {address}")
+    notes += folders.retire(writes, found, removed, delete_mail)
     kept_domains = {split(row.split(" ", 1)[1])[1] for row in undeclared}
     # An undeclared domain that is an alias keeps the domain that it is an alias of; it is judged first.
     for name in sorted(gone["domains"], key=lambda name: (not present.domains[name].alias_of, name)):
@@ -69,6 +78,7 @@ def plan(
         writes=writes,
         created=tuple(created),
         homes=new_homes,
+        retired_homes=folders.kept(found, removed, delete_mail, new_homes.values()),
         undeclared=tuple(sorted(undeclared)),
         notes=tuple(notes),
     )
@@ -113,40 +123,13 @@ def _plan_mailboxes(
             continue
         home = homes.get(address, "")
         if not home or home in taken:
-            home = _home(writes, address, mailbox.reuse_mail, found.retired, taken, notes)
+            home, said = folders.choose(writes, found, address, mailbox.reuse_mail, taken)
+            notes += said
         taken.add(home)
         created.append(address)
         new_homes[address] = home
         _append(writes.insert, "users", {**address_columns(address), **row, "home": home})
     return created, new_homes
-
-
-def _home(
-    writes: Writes, address: str, reuse: bool, retired: Mapping[str, str], taken: set[str], notes: list[str]
-) -> str:
-    old = [home for home, owner in retired.items() if owner == address]
-    if old and reuse:
-        home = max(old, key=_generation)
-        _append(writes.delete, "retired_homes", {"home": home})
-        notes.append(f"mailbox {address} gets the old mail in /mail/{home}, as its reuseMail says")
-        return home
-    local, domain = split(address)
-    home, number = f"{domain}/{local}", 1
-    while home in taken:
-        number += 1
-        home = f"{domain}/{local}.{number}"
-    if number > 1:
-        notes.append(
-            f"mailbox {address} begins empty, in /mail/{home}: mail of an earlier mailbox of that "
-            f"name stays where it "
-            "is; `reuseMail: true` when it is added would hand it over"
-        )
-    return home
-
-
-def _generation(home: str) -> tuple[int, str]:
-    tail = home.rpartition(".")[2]
-    return (int(tail) if tail.isdigit() else 1, home)
 
 
 def _plan_aliases(writes: Writes, present: Accounts, wanted: Accounts) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from mailinfra.provider import homes
 from mailinfra.provider.database import connected
 from mailinfra.provider.difference import differences
 from mailinfra.provider.imports import connection_for
@@ -53,7 +54,13 @@ def read_rows(database: str, state: Bag, inputs: Bag) -> Answer | None:
     for address in set(state.get("passwords") or {}) - set(held):
         declared_passwords.pop(address, None)
     return Answer(
-        properties={**state, **actual, "passwords": held, "undeclaredRows": undeclared},
+        properties={
+            **state,
+            **actual,
+            "passwords": held,
+            "retiredHomes": homes.kept(found),
+            "undeclaredRows": undeclared,
+        },
         inputs={**inputs, **actual, "passwords": declared_passwords},
         warnings=tuple(warnings),
     )
@@ -92,6 +99,7 @@ def imported(connection: Bag, bags: Bag, found: Found) -> Bag:
         **{kind: bags[kind] for kind in KINDS},
         "passwords": owned,
         "undeclared": "keep",
+        "deleteMail": {},
         "hashing": {camel(name): value for name, value in vars(default).items()},
         "initialPasswords": {},
         "fingerprints": {address: fingerprint(stored) for address, stored in owned.items()},
@@ -100,5 +108,6 @@ def imported(connection: Bag, bags: Bag, found: Found) -> Bag:
             for address, home in found.homes.items()
             if home != "/".join(address.split("@")[::-1])
         },
+        "retiredHomes": homes.kept(found),
         "undeclaredRows": [],
     }

@@ -40,6 +40,8 @@ class Found:
     """Address -> folder below /mail."""
     retired: Mapping[str, str]
     """Folder below /mail whose mailbox is gone -> its last address, oldest first."""
+    marked: frozenset[str]
+    """Those of them whose mail is deleted."""
 
 
 @dataclass
@@ -82,12 +84,13 @@ def find(link: Connection) -> Found:
         address: Alias(targets=tuple(sorted(listed)), may_send=may_send[address])
         for address, listed in targets.items()
     }
-    retired = link.execute(select(tables.retired_homes)).mappings()
+    retired = list(link.execute(select(tables.retired_homes)).mappings())
     return Found(
         accounts=Accounts(domains=domains, mailboxes=mailboxes, aliases=aliases),
         hashes=hashes,
         homes=homes,
         retired={row["home"]: f"{row['userid']}@{row['domain']}" for row in retired},
+        marked=frozenset(row["home"] for row in retired if row["delete_mail"]),
     )
 
 

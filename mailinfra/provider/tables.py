@@ -49,4 +49,5 @@ retired_homes = Table(
     Column("home", String(400), primary_key=True),
     Column("userid", String(128), nullable=False),
     Column("domain", String(253), nullable=False),
+    Column("delete_mail", Boolean, nullable=False),
 )

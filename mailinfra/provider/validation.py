@@ -34,6 +34,7 @@ def mistakes(inputs: Mapping[str, Any]) -> list[Mistake]:
         *_mailboxes(accounts),
         *_aliases(accounts),
         *_loops(accounts),
+        *_mail_to_delete(accounts, inputs.get("deleteMail") or {}),
     ]
     passwords = inputs.get("passwords") or {}
     if is_known(passwords):
@@ -50,6 +51,9 @@ def _shape(inputs: Mapping[str, Any]) -> Iterator[Mistake]:
                 yield join(name, key), str(error)
     if inputs.get("undeclared") not in ("keep", "remove"):
         yield "undeclared", f"must be 'keep' or 'remove'; given {inputs.get('undeclared')!r}"
+    for address, said in (inputs.get("deleteMail") or {}).items():
+        if said is not True:
+            yield join("deleteMail", address), f"must be true; given {said!r}; to keep its mail, take it away"
     memory = (inputs.get("hashing") or {}).get("memoryKib", 0)
     if memory > MEMORY_LIMIT_KIB:
         yield "hashing.memoryKib", f"must be at most {MEMORY_LIMIT_KIB}, or logins fail; given {int(memory)}"
@@ -153,6 +157,17 @@ def _walk(accounts: Accounts, address: str, trail: list[str], done: set[str]) ->
         known = accounts.domains.get(domain)
         yield from _walk(accounts, f"{local}@{(known and known.alias_of) or domain}", [*trail, address], done)
     done.add(address)
+
+
+def _mail_to_delete(accounts: Accounts, delete_mail: Mapping[str, bool]) -> Iterator[Mistake]:
+    moved = {mailbox.renamed_from for mailbox in accounts.mailboxes.values()}
+    moved |= {domain.renamed_from for domain in accounts.domains.values()}
+    for address in delete_mail:
+        path = join("deleteMail", address)
+        if address in accounts.mailboxes:
+            yield path, f"{address!r} is still a mailbox; take it away from the mailboxes, or from here"
+        elif address in moved or split(address)[1] in moved:
+            yield path, f"{address!r} is renamed, and its mail moves along; take away the rename, or this"
 
 
 def _passwords(accounts: Accounts, passwords: Mapping[str, str]) -> Iterator[Mistake]:

@@ -13,8 +13,8 @@ from pydantic import Field, ModelWrapValidatorHandler, TypeAdapter, ValidationEr
 
 from mailinfra.settings import rules
 from mailinfra.settings.entries import AliasConfig, DomainConfig, MailboxConfig
-from mailinfra.settings.model import Items, Mistake, Model, refuse
-from mailinfra.types import Protocol
+from mailinfra.settings.model import Items, Mistake, Model, camel_case, refuse
+from mailinfra.types import EmailAddress, Protocol
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,12 @@ class AccountsConfig(Model):
 
     undeclared: Annotated[Undeclared, Field(strict=False)] = Undeclared.KEEP
     """What becomes of rows in the database that are not listed here: `keep` names them at every `up`,
-    `remove` takes them away (never their mail)."""
+    `remove` takes them away (their mail only where `deleteMail` names them)."""
+
+    delete_mail: Items[EmailAddress] = Field(default=(), examples=[["anna@example.org"]])
+    """Addresses whose removed mailboxes lose their mail, also those that were removed earlier; all other mail
+    stays. None of them may be a mailbox; their domains may be gone. Taking an address off this list brings
+    nothing back."""
 
     hashing: HashingConfig = HashingConfig()
     """Cost of making and checking one password hash."""
@@ -79,6 +84,7 @@ class AccountsConfig(Model):
                 domains=dict(enumerate(self.domains)),
                 mailboxes=dict(enumerate(self.mailboxes)),
                 aliases=dict(enumerate(self.aliases)),
+                delete_mail=dict(enumerate(self.delete_mail)),
             )
         )
 
@@ -114,6 +120,7 @@ _ENTRIES: dict[str, TypeAdapter[Any]] = {
     "domains": TypeAdapter(DomainConfig),
     "mailboxes": TypeAdapter(MailboxConfig),
     "aliases": TypeAdapter(AliasConfig),
+    "delete_mail": TypeAdapter(EmailAddress),
 }
 
 
@@ -121,7 +128,7 @@ def _sound_entries(given: Any) -> rules.Entries:
     sound: dict[str, dict[int, Any]] = {place: {} for place in _ENTRIES}
     unsure: set[str] = set()
     for place, kind in _ENTRIES.items():
-        items = given.get(place) if isinstance(given, dict) else None
+        items = given.get(camel_case(place)) if isinstance(given, dict) else None
         for index, item in enumerate(items if isinstance(items, list) else ()):
             try:
                 sound[place][index] = kind.validate_python(item)

@@ -6,7 +6,7 @@ Owns every check that needs more than one entry. Does not own the shape of an en
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mailinfra.settings import chains
+from mailinfra.settings import chains, deletions
 from mailinfra.settings.entries import AliasConfig, DomainConfig, MailboxConfig
 from mailinfra.settings.model import Mistake
 
@@ -27,6 +27,9 @@ class Entries:
     aliases: Mapping[int, AliasConfig]
     """Declared aliases."""
 
+    delete_mail: Mapping[int, str] = field(default_factory=dict)
+    """Addresses whose former mailboxes keep no mail."""
+
     unsure: frozenset[str] = field(default_factory=frozenset)
     """Names and addresses of malformed entries: whoever mentions them may be right."""
 
@@ -39,6 +42,7 @@ def contradictions(entries: Entries) -> Iterator[Mistake]:
     yield from rules.homeless()
     yield from rules.targets()
     yield from rules.renames()
+    yield from rules.deletions()
     yield from rules.chains()
     yield from rules.roles()
 
@@ -182,6 +186,13 @@ class _Rules:
                     reason = f"{old!r} is renamed to {claimed[old]!r} already; keep one of the two lines"
                     yield Mistake(place=(place, index, "renamedFrom"), reason=reason)
                 claimed.setdefault(old, new)
+
+    def deletions(self) -> Iterator[Mistake]:
+        """Return each address whose mail cannot be meant to be deleted."""
+        entries = self.entries
+        known = entries.domains.values(), entries.mailboxes.values()
+        for index, reason in deletions.faults(entries.delete_mail, *known):
+            yield Mistake(place=("deleteMail", index), reason=reason)
 
     def chains(self) -> Iterator[Mistake]:
         """Return what is wrong with aliases of aliases."""

@@ -121,6 +121,20 @@ def test_a_removal_shows_what_becomes_of_the_mail(stack: Stack) -> None:
     assert f"mailbox {BOB} is removed: logins end; its mail stays in /mail/example.test/bob" in shown
 
 
+def test_a_removal_shows_whose_mail_is_deleted(stack: Stack) -> None:
+    stack.declare(mailboxes={ALICE: mailbox(), BOB: mailbox()})
+    stack.up()
+    stack.declare(deleteMail=[BOB])
+    shown = stack.preview()
+    assert " ".join(shown.split()).count(f"+ {BOB}: true") == 1, shown
+    gone = "is removed: logins end; its mail"
+    assert f"mailbox {BOB} {gone} in /mail/example.test/bob is deleted: deleteMail names it" in shown
+    assert f"mailbox {ALICE} {gone} stays in /mail/example.test/alice" in shown
+    stack.up()
+    stack.preview("--expect-no-changes")
+    stack.preview("--refresh", "--expect-no-changes")
+
+
 def test_rows_that_were_changed_by_hand_are_named_and_the_next_up_puts_them_right(stack: Stack) -> None:
     stack.declare(mailboxes={ALICE: mailbox(), BOB: mailbox()})
     stack.up()

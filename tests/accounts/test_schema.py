@@ -125,7 +125,18 @@ def test_each_migration_brings_the_previous_versions_rows_along(empty_desk: Desk
     assert empty_desk.column("home", "a@example.test") == "example.test/a"
 
 
-@pytest.mark.parametrize("revision", ["0001", "0002", "0003"])
+def test_the_mark_of_mail_to_delete_comes_to_retired_homes_unset(empty_desk: Desk) -> None:
+    empty_desk.upgrade("0003")
+    empty_desk.sql("INSERT INTO retired_homes (home, userid, domain) VALUES ('a.test/bob', 'bob', 'a.test')")
+    empty_desk.upgrade()
+    assert empty_desk.sql("SELECT home, userid, domain, delete_mail FROM retired_homes") == [
+        ("a.test/bob", "bob", "a.test", 0)
+    ]
+    state = empty_desk.up()
+    assert state["retiredHomes"] == {"a.test/bob": "bob@a.test"}
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003", "0004"])
 def test_an_interrupted_migration_is_finished_by_the_next_run(empty_desk: Desk, revision: str) -> None:
     empty_desk.upgrade(revision)
     # As if the server had died after the tables were changed and before that was noted.

@@ -46,6 +46,13 @@ def test_rows_that_nobody_declared_are_kept_unless_that_is_said(engine: Engine) 
     assert choices == ["keep", "remove"]
 
 
+def test_mail_that_is_to_be_deleted_is_named_address_by_address(engine: Engine) -> None:
+    declare(lambda: Accounts("one", sample_args()))
+    declare(lambda: Accounts("two", sample_args(delete_mail=("b@example.test", "a@example.test"))))
+    choices = [plain(directory.object)["deleteMail"] for directory in engine.created(DIRECTORY)]
+    assert choices == [{}, {"a@example.test": True, "b@example.test": True}]
+
+
 def test_the_cost_of_a_hash_is_the_configurations(engine: Engine) -> None:
     hashing = Hashing(memory_kib=8192, iterations=3, parallelism=2)
     declare(lambda: Accounts("accounts", sample_args(hashing=hashing)))

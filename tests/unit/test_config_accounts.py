@@ -371,6 +371,55 @@ def test_two_renames_from_one_address_are_refused() -> None:
     ]
 
 
+def test_mail_of_former_mailboxes_may_be_deleted_though_their_domain_is_gone() -> None:
+    given = accounts(deleteMail=["anna@example.test", "eve@gone.test", "max@bücher.test"])
+    found = accepted(given).accounts
+    assert isinstance(found, AccountsConfig)
+    assert found.delete_mail == ("anna@example.test", "eve@gone.test", "max@xn--bcher-kva.test")
+
+
+def test_mail_of_a_mailbox_that_is_still_there_is_not_deleted() -> None:
+    assert refused(accounts(deleteMail=["anna@example.test", "bob@example.test"])) == [
+        "server.accounts.deleteMail.1: 'bob@example.test' is still a mailbox; remove the mailbox from "
+        "'mailboxes', or the address from 'deleteMail'"
+    ]
+
+
+def test_mail_that_moves_along_with_a_rename_is_not_deleted() -> None:
+    given = accounts(
+        domains=[{"name": "example.test", "renamedFrom": "old.test"}],
+        mailboxes=[mailbox("alice", renamedFrom="al@example.test")],
+        deleteMail=["al@example.test", "anna@old.test"],
+    )
+    assert refused(given) == [
+        "server.accounts.deleteMail.0: 'al@example.test' is renamed to 'alice@example.test', and its mail "
+        "moves along; remove the address from 'deleteMail', or that 'renamedFrom' if it is done",
+        "server.accounts.deleteMail.1: 'anna@old.test' is in a domain that is renamed, and its mail moves "
+        "along; write 'anna@example.test', or remove that 'renamedFrom' if it is done",
+    ]
+
+
+def test_an_address_whose_mail_is_deleted_is_listed_once() -> None:
+    assert refused(accounts(deleteMail=["anna@example.test", "anna@example.test"])) == [
+        "server.accounts.deleteMail.1: 'anna@example.test' is already listed at deleteMail.0; "
+        "remove one of them"
+    ]
+
+
+def test_mail_to_delete_is_judged_among_all_other_mistakes() -> None:
+    given = accounts(
+        mailboxes=[mailbox("alice", enabled="yes"), mailbox("bob")],
+        deleteMail=["anna", "bob@example.test"],
+    )
+    lines = refused(given)
+    assert [line.split(": ")[0] for line in lines] == [
+        "server.accounts.mailboxes.0.enabled",
+        "server.accounts.deleteMail.0",
+        "server.accounts.deleteMail.1",
+    ]
+    assert "given 'anna'" in lines[1]
+
+
 def test_a_malformed_entry_hides_no_other_mistake_and_nobody_is_blamed_for_it() -> None:
     given = accounts(
         mailboxes=[mailbox("alice", enabled="yes"), {"address": "eve@other.test"}],

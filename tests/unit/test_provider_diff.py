@@ -25,7 +25,13 @@ def inputs(**changes: Any) -> dict[str, Any]:
 
 
 def state(**changes: Any) -> dict[str, Any]:
-    computed: dict[str, Any] = {"initialPasswords": {}, "fingerprints": {}, "homes": {}, "undeclaredRows": []}
+    computed: dict[str, Any] = {
+        "initialPasswords": {},
+        "fingerprints": {},
+        "homes": {},
+        "retiredHomes": {},
+        "undeclaredRows": [],
+    }
     return inputs(**changes) | computed
 
 
@@ -94,6 +100,60 @@ def test_a_preview_of_a_removal_says_where_the_mail_stays() -> None:
     )
     before["homes"] = {"u1@example.org": "example.org/u1.2"}
     assert "/mail/example.org/u1.2" in notes(before, mailboxes={})[0]
+
+
+U1, U2 = "u1@example.org", "u2@example.org"
+
+
+def test_a_preview_of_a_removal_says_whose_mail_is_deleted() -> None:
+    before = state(mailboxes={U1: {}, U2: {}}) | {"homes": {U1: "example.org/u1.2"}}
+    assert notes(before, mailboxes={}, deleteMail={U1: True}) == (
+        f"mailbox {U1} is removed: logins end; its mail in /mail/example.org/u1.2 is deleted: "
+        "deleteMail names it",
+        f"mailbox {U2} is removed: logins end; its mail stays in /mail/example.org/u2",
+    )
+
+
+def test_a_preview_names_the_mail_of_a_mailbox_that_was_removed_earlier() -> None:
+    before = state(mailboxes={}) | {"retiredHomes": {"example.org/u1": U1, "example.org/u2": U2}}
+    assert notes(before, mailboxes={}, deleteMail={U1: True}) == (
+        f"the mail of an earlier mailbox {U1} in /mail/example.org/u1 is deleted: deleteMail names it",
+    )
+    assert notes(state(mailboxes={}), mailboxes={}, deleteMail={U1: True}) == (), "there is none"
+
+
+def test_a_preview_on_an_older_state_says_that_it_cannot_name_the_folders() -> None:
+    before = state(mailboxes={})
+    del before["retiredHomes"]
+    (line,) = notes(before, mailboxes={}, deleteMail={U1: True})
+    assert f"the mail of any earlier mailbox {U1} is deleted" in line
+    assert "pulumi refresh" in line
+    assert notes(before, mailboxes={}) == ()
+
+
+def test_a_preview_says_what_becomes_of_the_mail_of_rows_that_nobody_declared() -> None:
+    before = state(mailboxes={}) | {
+        "undeclaredRows": ["alias x@example.org", f"mailbox {U1}", f"mailbox {U2}"]
+    }
+    assert notes(before, mailboxes={}, undeclared="remove", deleteMail={U1: True}) == (
+        f"mailbox {U1}, which nobody declared, is removed: logins end; its mail is deleted: "
+        "deleteMail names it",
+        f"mailbox {U2}, which nobody declared, is removed: logins end; its mail stays",
+    )
+
+
+def test_mail_to_delete_is_a_change_of_its_address_alone() -> None:
+    listed = {U1: True, U2: True}
+    assert directory.diff(state(), inputs(deleteMail={})).paths == {}
+    assert directory.diff(state(), inputs(deleteMail={U1: True})).paths == {f'deleteMail["{U1}"]': "add"}
+    assert directory.diff(state(deleteMail=listed), inputs(deleteMail={U1: True})).paths == {
+        f'deleteMail["{U2}"]': "delete"
+    }
+
+
+def test_mail_that_was_to_be_deleted_and_is_not_is_a_change() -> None:
+    before = state(deleteMail={U1: True}) | {"retiredHomes": {"example.org/u1": U1, "example.org/u2": U2}}
+    assert directory.diff(before, inputs(deleteMail={U1: True})).paths == {f'deleteMail["{U1}"]': "update"}
 
 
 def test_a_preview_of_a_rename_says_what_becomes_of_whom() -> None:

@@ -111,6 +111,18 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
         'passwords["x@example.test"]',
         "not a declared mailbox",
     ),
+    ({"deleteMail": {ALICE: True}}, f'deleteMail["{ALICE}"]', "is still a mailbox"),
+    ({"deleteMail": {"b@x.test": False}}, 'deleteMail["b@x.test"]', "must be true; given False"),
+    (
+        {"mailboxes": {ALICE: {"renamedFrom": "al@example.test"}}, "deleteMail": {"al@example.test": True}},
+        'deleteMail["al@example.test"]',
+        "its mail moves along",
+    ),
+    (
+        {"domains": {"example.test": {"renamedFrom": "old.test"}}, "deleteMail": {"b@old.test": True}},
+        'deleteMail["b@old.test"]',
+        "its mail moves along",
+    ),
     ({"passwords": {ALICE: "{PLAIN}hunter2"}}, f'passwords["{ALICE}"]', "scheme PLAIN"),
 ]
 

@@ -27,6 +27,7 @@ accounts = Accounts(
         domains=declared["domains"],
         mailboxes=declared["mailboxes"],
         aliases=declared["aliases"],
+        delete_mail=declared.get("deleteMail", ()),
         passwords=config.get_secret_object("passwords") or {},
         hashing=Hashing(memory_kib=8192, iterations=1, parallelism=1),
     ),

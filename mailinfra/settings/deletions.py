@@ -1,0 +1,41 @@
+"""Addresses whose mail is to be deleted, and which of them cannot mean it.
+
+Owns what `deleteMail` must not name. Does not own the other rules between accounts (rules.py).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from mailinfra.settings.entries import DomainConfig, MailboxConfig
+
+
+def faults(
+    listed: Mapping[int, str], domains: Iterable[DomainConfig], mailboxes: Iterable[MailboxConfig]
+) -> Iterator[tuple[int, str]]:
+    """Return (position, reason) of each address whose mail is in use, moves along, or is named twice."""
+    moved = {one.renamed_from: one.name for one in domains}
+    in_use = {one.address: one.renamed_from for one in mailboxes}
+    renamed = {old: address for address, old in in_use.items()}
+    seen: dict[str, int] = {}
+    for index, address in listed.items():
+        local, _, domain = address.partition("@")
+        if address in seen:
+            yield index, f"{address!r} is already listed at deleteMail.{seen[address]}; remove one of them"
+        elif address in in_use:
+            yield (
+                index,
+                f"{address!r} is still a mailbox; remove the mailbox from 'mailboxes', or the address from "
+                "'deleteMail'",
+            )
+        elif address in renamed:
+            yield (
+                index,
+                f"{address!r} is renamed to {renamed[address]!r}, and its mail moves along; remove the "
+                "address from 'deleteMail', or that 'renamedFrom' if it is done",
+            )
+        elif domain in moved:
+            yield (
+                index,
+                f"{address!r} is in a domain that is renamed, and its mail moves along; write "
+                f"'{local}@{moved[domain]}', or remove that 'renamedFrom' if it is done",
+            )
+        seen.setdefault(address, index)
