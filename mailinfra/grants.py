@@ -43,7 +43,12 @@ RIGHTS: dict[str, tuple[Right, ...]] = {
             privileges=["SELECT (userid, domain, enabled, password_policy)", "UPDATE (password)"],
         ),
     ),
-    "dovecot": (Right(database="mail", table="users", privileges=[SELECT_FOR_DOVECOT]),),
+    "dovecot": (
+        Right(
+            database="mail", table="retired_homes", privileges=["SELECT (home, userid, domain, delete_mail)"]
+        ),
+        Right(database="mail", table="users", privileges=[SELECT_FOR_DOVECOT]),
+    ),
     "postfix": (
         Right(database="mail", table="aliases", privileges=["SELECT (name, domain, target, may_send)"]),
         Right(database="mail", table="domains", privileges=["SELECT (name, alias_of, catch_all)"]),

@@ -125,10 +125,22 @@ def test_a_change_to_anything_that_a_login_depends_on_empties_the_cache() -> Non
     asked, watched = text.split("dict_server {")
     columns = set(re.findall(r"\b(userid|domain|password|enabled|imap|pop3|submission|home)\b", asked))
     assert {"password", "enabled", "imap", "pop3", "submission", "home"} <= columns
-    inside = watched[watched.index("CRC32") : watched.index("AS state")]
+    inside = watched[watched.index("CRC32") : watched.index(", (SELECT")]
     assert columns | {"updated_at"} == set(re.findall(r"\b[a-z][a-z0-9_]+\b", inside)), (
         "a login that went stale"
     )
+
+
+def test_mail_is_deleted_only_where_it_is_marked_and_no_account_has_its_folder() -> None:
+    text = render("dovecot/ext/sql.conf.ext", dovecot_files()).replace("\\\n", "")
+    (deletions,) = re.findall(r"sql_table = (.*) AS deletions", text)
+    conditions = deletions.partition(" WHERE ")[2].removesuffix(")")
+    assert [" ".join(one.split()) for one in conditions.split(" AND ")] == [
+        "delete_mail = 1",
+        "INSTR(home, ':') = 0",
+        "home NOT IN (SELECT home FROM users)",
+    ]
+    assert "retired_homes WHERE delete_mail = 1)) AS state" in text, "a mark is no change that is waited for"
 
 
 def test_argon2_workers_together_stay_below_the_memory_limit() -> None:
