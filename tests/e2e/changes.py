@@ -17,6 +17,7 @@ from tests.e2e.server import Server
 from tests.e2e.stackfile import ACCOUNTS, BOB, PASSWORDS
 
 LEAVER, GONE, STRICT = "leaver@example.test", "gone@example.test", "strict@example.test"
+ERASED = "erased@example.test"
 BEFORE, AFTER = "before@example.test", "after@example.test"
 MOVER, MOVED = "mover@old.test", "mover@new.test"
 FORGETFUL, HEIR, IMAP_SOON = "forgetful@example.test", "heir@example.test", "imap-soon@example.test"
@@ -55,10 +56,15 @@ def listed(*domains: dict[str, Any], mailboxes: list[dict[str, Any]]) -> dict[st
     return accounts
 
 
-def declare(server: Server, accounts: dict[str, Any], passwords: dict[str, str], *options: str) -> str:
-    """Bring the stack up with other accounts; return what the engine printed."""
+def write(server: Server, accounts: dict[str, Any], passwords: dict[str, str]) -> None:
+    """Write other accounts into the stack file."""
     server.stack.configure({**server.stack.settings, "accounts": accounts})
     server.stack.set_secret("passwords", {**PASSWORDS, **passwords})
+
+
+def declare(server: Server, accounts: dict[str, Any], passwords: dict[str, str], *options: str) -> str:
+    """Bring the stack up with other accounts; return what the engine printed."""
+    write(server, accounts, passwords)
     printed = server.stack.up(*options)
     server.read()
     return printed
@@ -66,16 +72,16 @@ def declare(server: Server, accounts: dict[str, Any], passwords: dict[str, str],
 
 def begun(server: Server) -> None:
     """Declare everybody whom the next steps change."""
-    addresses = [LEAVER, GONE, BEFORE, MOVER, FORGETFUL, HEIR, IMAP_SOON, *HASHED]
+    addresses = [LEAVER, GONE, ERASED, BEFORE, MOVER, FORGETFUL, HEIR, IMAP_SOON, *HASHED]
     mailboxes: list[dict[str, Any]] = [{"address": address} for address in addresses]
     mailboxes += [{"address": f"reader@{UNICODE_DOMAIN}"}, {"address": STRICT, "password": "owned"}]
     accounts = listed({"name": UNICODE_DOMAIN}, {"name": "old.test"}, mailboxes=mailboxes)
     declare(server, accounts, {STRICT: FIRST, **hashes(server)})
 
 
-def changed(server: Server) -> str:
-    """Disable one, remove two, rename one and a domain, reset one, give one another password; return what is
-    printed."""
+def changed(server: Server) -> tuple[str, str]:
+    """Disable one, remove three and the mail of one of them, rename one and a domain, reset one, give one
+    another password; return what a preview prints, and what the update."""
     mailboxes: list[dict[str, Any]] = [
         {"address": LEAVER, "enabled": False},
         {"address": IMAP_SOON, "protocols": ["imap"]},
@@ -85,7 +91,10 @@ def changed(server: Server) -> str:
         {"address": STRICT, "password": "owned"},
     ]
     accounts = listed({"name": "new.test", "renamedFrom": "old.test"}, mailboxes=mailboxes)
-    return declare(server, accounts, {STRICT: SECOND})
+    accounts["deleteMail"] = [ERASED]
+    write(server, accounts, {STRICT: SECOND})
+    foretold = server.stack.preview()
+    return foretold, declare(server, accounts, {STRICT: SECOND})
 
 
 def again(server: Server, *options: str) -> str:
@@ -93,6 +102,7 @@ def again(server: Server, *options: str) -> str:
     mailboxes: list[dict[str, Any]] = [
         {"address": LEAVER},
         {"address": GONE},
+        {"address": ERASED, "reuseMail": True},
         {"address": HEIR, "reuseMail": True},
         {"address": STRICT, "password": "owned"},
     ]
@@ -140,3 +150,11 @@ def meddle(server: Server) -> None:
         server,
         f"INSERT INTO aliases (name, domain, target, may_send) VALUES ('ghost', 'example.test', '{BOB}', 0)",
     )
+
+
+def marked(server: Server, *homes: str) -> None:
+    """Mark folders for deletion by hand, in this order and none before."""
+    sql(server, "DELETE FROM retired_homes WHERE domain = 'by.hand'")
+    values = ", ".join(f"('{home}', 'x', 'by.hand', 1)" for home in homes)
+    if values:
+        sql(server, f"INSERT INTO retired_homes (home, userid, domain, delete_mail) VALUES {values}")

@@ -3,6 +3,7 @@
 import imaplib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from tests.e2e import changes, clients
 from tests.e2e.changes import (
     AFTER,
     BEFORE,
+    ERASED,
     FORGETFUL,
     GONE,
     HASHED,
@@ -50,6 +52,12 @@ def files(server: Server, folder: str) -> set[str]:
     return set(done.output.decode().split()) if done.exit_code == 0 else set()
 
 
+def exists(server: Server, folder: str) -> bool:
+    """Return whether there is such a folder in the mail volume."""
+    done: Any = server.stack.containers()["dovecot"].exec_run(["test", "-e", f"/mail/{folder}"])
+    return bool(done.exit_code == 0)
+
+
 def restored(server: Server) -> None:
     """Bring back the accounts of all tests."""
     server.stack.configure({**server.stack.settings, "accounts": ACCOUNTS})
@@ -72,12 +80,12 @@ def begun(server: Server) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def kept(server: Server, begun: None) -> Kept:
     """Mailbox -> a message in it, and `password of` mailbox -> its password, from before the changes."""
-    found = {mailbox: server.deliver(mailbox) for mailbox in (LEAVER, GONE, HEIR, BEFORE, MOVER)}
+    found = {mailbox: server.deliver(mailbox) for mailbox in (LEAVER, GONE, ERASED, HEIR, BEFORE, MOVER)}
     for mailbox, message_id in found.items():
         server.arrives(mailbox, message_id)
     passwords = {
         f"password of {one}": server.password(one)
-        for one in (LEAVER, GONE, HEIR, BEFORE, MOVER, FORGETFUL, IMAP_SOON)
+        for one in (LEAVER, GONE, ERASED, HEIR, BEFORE, MOVER, FORGETFUL, IMAP_SOON)
     }
     return {**found, **passwords}
 
@@ -85,7 +93,7 @@ def kept(server: Server, begun: None) -> Kept:
 @pytest.fixture(scope="module")
 def sessions(server: Server, kept: Kept) -> Iterator[dict[str, Imap]]:
     """User -> an IMAP session from before the changes, which no single test closes."""
-    opened = {user: server.imap(user) for user in (LEAVER, BOB)}
+    opened = {user: server.imap(user) for user in (LEAVER, ERASED, BOB)}
     for session in opened.values():
         clients.OPEN.remove(session)
     yield opened
@@ -96,7 +104,8 @@ def sessions(server: Server, kept: Kept) -> Iterator[dict[str, Imap]]:
 @pytest.fixture(scope="module")
 def changed(server: Server, kept: Kept, sessions: dict[str, Imap]) -> Kept:
     """All changes at once, and what the engine printed."""
-    return {**kept, "printed": changes.changed(server)}
+    foretold, printed = changes.changed(server)
+    return {**kept, "foretold": foretold, "printed": printed}
 
 
 @pytest.mark.parametrize("address", sorted(HASHED))
@@ -126,7 +135,7 @@ def test_a_disabled_mailbox_is_refused_by_every_protocol_in_seconds(server: Serv
         assert opens(server, BOB, server.password(BOB), protocol), f"the control: {protocol} takes others"
 
 
-def test_the_running_sessions_of_a_disabled_mailbox_end(
+def test_the_running_sessions_of_a_disabled_or_removed_mailbox_end(
     server: Server, changed: Kept, sessions: dict[str, Imap]
 ) -> None:
     def ended(user: str) -> bool:
@@ -135,7 +144,8 @@ def test_the_running_sessions_of_a_disabled_mailbox_end(
         except (imaplib.IMAP4.abort, OSError):
             return True
 
-    until(lambda: ended(LEAVER), 15, "the session of a disabled mailbox ends")
+    for user in (LEAVER, ERASED):
+        until(partial(ended, user), 15, f"the session of {user} ends")
     assert not ended(BOB), "the control: whoever is enabled goes on"
 
 
@@ -153,6 +163,41 @@ def test_a_removed_mailbox_is_refused_and_its_files_stay(server: Server, changed
     assert not server.opens(GONE, changed[f"password of {GONE}"])
     assert any("/new/" in name or "/cur/" in name for name in files(server, "example.test/gone"))
     assert f"{GONE} is removed; its mail stays in /mail/example.test/gone" in changed["printed"]
+
+
+def test_of_removed_mailboxes_the_preview_names_the_one_whose_mail_is_deleted(changed: Kept) -> None:
+    gone = "is removed: logins end; its mail"
+    listed = f"mailbox {ERASED} {gone} in /mail/example.test/erased is deleted: deleteMail names it"
+    assert listed in changed["foretold"]
+    for other in (GONE, HEIR):
+        home = f"/mail/example.test/{other.partition('@')[0]}"
+        assert f"mailbox {other} {gone} stays in {home}" in changed["foretold"]
+    assert changed["foretold"].count("is deleted") == 1
+
+
+def test_the_mail_of_a_removed_mailbox_is_deleted_where_that_is_said_and_nowhere_else(
+    server: Server, changed: Kept
+) -> None:
+    until(lambda: not exists(server, "example.test/erased"), 15, "the folder is gone")
+    assert files(server, "example.test/gone"), "the control: another removed mailbox keeps its mail"
+    journal = server.journal("dovecot")
+    line = "mailinfra: the mail in /mail/example.test/erased is deleted, as deleteMail says"
+    assert [one for one in journal.splitlines() if "deleteMail" in one] == [line]
+
+
+def test_a_mark_that_is_no_folder_of_one_mailbox_deletes_nothing(server: Server, changed: Kept) -> None:
+    message = server.deliver(BOB)
+    server.arrives(BOB, message)
+    dovecot = server.stack.containers()["dovecot"]
+    assert dovecot.exec_run(["mkdir", "-p", "/mail/zz.test/control"]).exit_code == 0
+    wild = ["", ".", "..", "/", "*", "example.test", "example.test/", "/example.test/bob", "example.test/."]
+    wild += ["example.test/..", "zz.test/../example.test/bob", "example.test/bob/Maildir", "example.test/*"]
+    changes.marked(server, *wild, "example.test/bob", "example.test:bob", "zz.test/control")
+    until(lambda: not exists(server, "zz.test/control"), 15, "the control: what is one is deleted")
+    changes.marked(server)
+    server.arrives(BOB, message)
+    assert files(server, "example.test/gone")
+    dovecot.exec_run(["rmdir", "/mail/zz.test"])
 
 
 @pytest.mark.parametrize(("old", "new"), [(BEFORE, AFTER), (MOVER, MOVED)])
@@ -209,6 +254,16 @@ def test_an_address_that_is_added_again_begins_empty(server: Server, drifted: Ke
     assert count == b"0"
     server.arrives(GONE, server.deliver(GONE))
     assert files(server, "example.test/gone"), "the mail of the first one stays where it was"
+
+
+def test_an_address_whose_mail_was_deleted_begins_empty_whatever_reuse_says(
+    server: Server, drifted: Kept
+) -> None:
+    assert "of that name was deleted, as deleteMail said" in drifted["up"]
+    with server.imap(ERASED) as client:
+        _, (count,) = client.select("INBOX")
+    assert count == b"0"
+    server.arrives(ERASED, server.deliver(ERASED))
 
 
 def test_an_address_that_is_added_again_gets_its_mail_back_where_that_is_said(
