@@ -94,9 +94,9 @@ def _deletions(state: Bag, inputs: Bag) -> list[str]:
         if address in delete_mail
     ]
     if "retiredHomes" not in state:  # written by an earlier version, or nothing is written yet
+        remedy = "; `pulumi refresh` finds out which there is" if state else ""
         lines += [
-            f"the mail of any earlier mailbox {address} is deleted: deleteMail names it; "
-            "`pulumi refresh` finds out which there is"
+            f"the mail of any earlier mailbox {address} is deleted: deleteMail names it{remedy}"
             for address in sorted(delete_mail)
             if address not in (state.get("deleteMail") or {})
         ]

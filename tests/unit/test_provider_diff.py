@@ -128,6 +128,8 @@ def test_a_preview_on_an_older_state_says_that_it_cannot_name_the_folders() -> N
     (line,) = notes(before, mailboxes={}, deleteMail={U1: True})
     assert f"the mail of any earlier mailbox {U1} is deleted" in line
     assert "pulumi refresh" in line
+    (line,) = notes({}, mailboxes={}, deleteMail={U1: True})
+    assert "refresh" not in line, "a stack that is new has nothing to refresh"
     assert notes(before, mailboxes={}) == ()
 
 
