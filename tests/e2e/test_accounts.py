@@ -190,13 +190,17 @@ def test_a_mark_that_is_no_folder_of_one_mailbox_deletes_nothing(server: Server,
     server.arrives(BOB, message)
     dovecot = server.stack.containers()["dovecot"]
     assert dovecot.exec_run(["mkdir", "-p", "/mail/zz.test/control"]).exit_code == 0
+    assert dovecot.exec_run(["ln", "-s", "example.test", "/mail/link.test"]).exit_code == 0
     wild = ["", ".", "..", "/", "*", "example.test", "example.test/", "/example.test/bob", "example.test/."]
     wild += ["example.test/..", "zz.test/../example.test/bob", "example.test/bob/Maildir", "example.test/*"]
-    changes.marked(server, *wild, "example.test/bob", "example.test:bob", "zz.test/control")
+    wild += ["example.test/bob", "example.test:bob", "link.test/bob"]
+    changes.marked(server, *wild, "zz.test/control")
     until(lambda: not exists(server, "zz.test/control"), 15, "the control: what is one is deleted")
     changes.marked(server)
     server.arrives(BOB, message)
     assert files(server, "example.test/gone")
+    assert "/mail/link.test/bob could not be deleted" in server.journal("dovecot")
+    dovecot.exec_run(["rm", "/mail/link.test"])
     dovecot.exec_run(["rmdir", "/mail/zz.test"])
 
 
