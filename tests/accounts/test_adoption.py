@@ -4,26 +4,69 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from mailinfra.provider.model import KINDS
 from mailinfra.settings.accounts import AccountsConfig
 from tests.accounts.desk import Desk
+from tests.accounts.server import certificate_files
 from tests.accounts.test_schema import DOUBLED, HASH, original
 
 pytestmark = pytest.mark.accounts
 
 
-def adopt(desk: Desk, folder: Path) -> "subprocess.CompletedProcess[str]":
+STRICT = "strict@example.test"
+OURS = {
+    "domains": [
+        {"name": "example.test", "postmaster": "alice@example.test"},
+        {"name": "second.test", "catchAll": "dora@second.test"},
+        {"name": "twin.test", "aliasOf": "example.test"},
+        {"name": "bücher.test"},
+    ],
+    "mailboxes": [
+        {"address": "alice@example.test", "displayName": "Alice Éxample", "claimant": "it"},
+        {"address": "carol@example.test", "enabled": False, "description": "left in 2026: on leave"},
+        {"address": "printer@example.test", "receives": False},
+        {"address": "archive@example.test", "protocols": ["imap", "pop3"]},
+        {"address": "ida@example.test", "protocols": ["imap"]},
+        {"address": "box@example.test", "protocols": []},
+        {"address": "forgetful@example.test", "reset": "2026-11-22"},
+        {"address": STRICT, "password": "owned", "displayName": "#1: 'strict'"},
+        {"address": "dora@second.test"},
+        {"address": "reader@bücher.test"},
+    ],
+    "aliases": [
+        {"address": "sales@example.test", "targets": ["alice@example.test"]},
+        {"address": "team@example.test", "targets": ["sales@example.test", "carol@example.test"]},
+        {"address": "quiet@example.test", "targets": ["alice@example.test"], "maySend": False},
+        {"address": "abroad@example.test", "targets": ["ida@example.test"], "forwards": ["x@else.test"]},
+    ],
+}
+"""Every kind of domain, mailbox and alias, as a person declares them."""
+
+
+def bags(accounts: AccountsConfig) -> dict[str, Any]:
+    """Return what the stack hands over of a configuration."""
+    return vars(accounts.directory())
+
+
+def rows(desk: Desk) -> list[list[tuple[Any, ...]]]:
+    """Return all rows, with the moments at which they were last written."""
+    return [desk.sql(f"SELECT * FROM {table} ORDER BY id") for table in ("domains", "users", "aliases")]
+
+
+def adopt(desk: Desk, folder: Path, **changes: Any) -> "subprocess.CompletedProcess[str]":
     """Run the command as a person does."""
-    connection = desk.connection
+    connection = {**desk.connection, **changes}
     (folder / "ca.pem").write_text(connection["ca"])
     where = [
         "--port",
         str(int(connection["port"])),
         "--database",
-        desk.database,
+        connection["database"],
         "--ca-file",
         f"{folder}/ca.pem",
     ]
@@ -75,10 +118,71 @@ def test_a_database_of_ours_is_written_with_its_aliases(desk: Desk, tmp_path: Pa
     }
 
 
+def test_a_database_of_ours_is_declared_as_it_was(desk: Desk, tmp_path: Path) -> None:
+    declared = AccountsConfig.model_validate(OURS)
+    state = desk.up(**bags(declared), passwords={STRICT: "the first one"})
+    done = adopt(desk, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith(f"{STRICT}: the stack decides its password")
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+
+    written = AccountsConfig.model_validate(yaml.safe_load(done.stdout))
+    assert bags(written) == bags(declared)
+    mailboxes = {one["address"]: one for one in yaml.safe_load(done.stdout)["mailboxes"]}
+    assert mailboxes["dora@second.test"] == {"address": "dora@second.test"}, "defaults are not written"
+
+    another, before = Desk(desk.server, desk.database), rows(desk)
+    hashed = str(desk.column("password", STRICT))
+    found = another.up(**bags(written), passwords={STRICT: hashed})
+    assert rows(desk) == before, "a stack that is configured from it has nothing to write"
+    assert {kind: found[kind] for kind in KINDS} == {kind: state[kind] for kind in KINDS}
+    assert found["initialPasswords"] == {}
+    assert found["undeclaredRows"] == []
+    assert another.refresh() == found
+
+
 def test_a_database_without_users_is_one_sentence(empty_desk: Desk, tmp_path: Path) -> None:
     done = adopt(empty_desk, tmp_path)
     assert done.returncode == 1
     assert (
         done.stderr
         == f"database {empty_desk.database!r} has no table `users`; name the database that has it\n"
+    )
+
+
+def test_a_table_of_other_users_is_one_sentence(empty_desk: Desk, tmp_path: Path) -> None:
+    empty_desk.sql("CREATE TABLE users (id INT PRIMARY KEY, name VARCHAR(20))")
+    done = adopt(empty_desk, tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"database {empty_desk.database!r}: its table `users` has no column domain, password, userid, "
+        "so it is no table of mailboxes; name the database that has one\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "said", "remedy"),
+    [
+        ({"password": "wrong"}, "Access denied for user 'root'", "check the account's password"),
+        ({"database": "nowhere"}, "Unknown database 'nowhere'", "create the database, or correct its name"),
+        ({"port": 1.0}, "Can't connect to MySQL server", "start the server, or correct host and port"),
+    ],
+)
+def test_a_way_that_leads_nowhere_is_one_sentence(
+    desk: Desk, tmp_path: Path, change: dict[str, Any], said: str, remedy: str
+) -> None:
+    done = adopt(desk, tmp_path, **change)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert said in line
+    assert line.endswith(remedy)
+
+
+def test_a_server_whose_certificate_another_ca_signed_is_one_sentence(desk: Desk, tmp_path: Path) -> None:
+    done = adopt(desk, tmp_path, ca=certificate_files()["ca.pem"])
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert "certificate verify failed" in line
+    assert line.endswith(
+        "give the CA that signed the server's certificate, and the host by a name that it carries"
     )
