@@ -24,6 +24,7 @@ REMEDIES = {
     1049: "create the database, or correct its name",
     1142: "grant the account all rights on this database",
     2003: "start the server, or correct host and port",
+    2026: "let the server speak TLS: without it nothing is sent to it",
     2013: "the server went away; once it is back, run `pulumi up` again: nothing was half done",
     2006: "the server went away; once it is back, run `pulumi up` again: nothing was half done",
 }
@@ -79,22 +80,39 @@ def _release(link: Connection, name: str) -> None:
 
 
 def _connect(connection: Mapping[str, Any]) -> "pymysql.Connection[Any]":
-    context = ssl.create_default_context(cadata=connection.get("ca") or None)
+    context = _trusting(connection)
     if not connection.get("verify", True):
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    return pymysql.connect(
-        host=connection["host"],
-        port=int(connection["port"]),
-        user=connection["user"],
-        password=connection["password"],
-        database=connection["database"],
-        charset="utf8mb4",
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=300,
-        ssl=context,
-        client_flag=pymysql.constants.CLIENT.FOUND_ROWS,
-    )
+    try:
+        return pymysql.connect(
+            host=connection["host"],
+            port=int(connection["port"]),
+            user=connection["user"],
+            password=connection["password"],
+            database=connection["database"],
+            charset="utf8mb4",
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=300,
+            ssl=context,
+            client_flag=pymysql.constants.CLIENT.FOUND_ROWS,
+        )
+    except UnicodeError as error:
+        raise ProviderError(
+            f"database host {connection['host']!r}: is no name or IP address ({error}); correct it"
+        ) from None
+
+
+def _trusting(connection: Mapping[str, Any]) -> ssl.SSLContext:
+    # People write names above a certificate, and OpenSSL takes ASCII alone.
+    ca = str(connection.get("ca") or "").encode("ascii", "ignore").decode()
+    try:
+        return ssl.create_default_context(cadata=ca or None)
+    except ssl.SSLError:
+        raise ProviderError(
+            f"database {connection['database']!r}: the CA to trust is no PEM certificate, which starts with "
+            "'-----BEGIN CERTIFICATE-----'; name the file of the CA that signed the server's certificate"
+        ) from None
 
 
 def explain(error: BaseException | None, where: str) -> str:

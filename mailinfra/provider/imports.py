@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from mailinfra.provider.errors import ProviderError
@@ -26,8 +27,24 @@ def connection_for(database: str, state: Mapping[str, Any]) -> dict[str, Any]:
             f"in the environment of `pulumi import` ({CA_FILE} too, where the server's CA is our own)"
         )
     found: dict[str, Any] = {name: os.environ[variable] for name, variable in VARIABLES.items()}
-    ca = ""
-    if CA_FILE in os.environ:
-        with open(os.environ[CA_FILE], encoding="ascii") as file:
-            ca = file.read()
-    return {**found, "port": float(found["port"]), "ca": ca, "database": database, "verify": True}
+    return {
+        **found,
+        "port": _port(found["port"]),
+        "ca": _authority(os.environ[CA_FILE]) if CA_FILE in os.environ else "",
+        "database": database,
+        "verify": True,
+    }
+
+
+def _port(given: str) -> float:
+    if not given.isdecimal() or not 1 <= int(given) <= 65535:
+        raise ProviderError(f"{VARIABLES['port']}: {given!r} is no port; write a number from 1 to 65535")
+    return float(given)
+
+
+def _authority(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="ignore")
+    except (OSError, ValueError) as error:
+        reason = str(getattr(error, "strerror", None) or error).lower()
+        raise ProviderError(f"{CA_FILE}: {path!r} cannot be read ({reason}); correct the path") from None
