@@ -33,11 +33,12 @@ class Server:
     container: str
     port: int
     ca: str
+    host: str = "127.0.0.1"
 
     def connection(self, database: str) -> dict[str, Any]:
         """Return the property bag with which the provider reaches one of its databases."""
         return {
-            "host": "127.0.0.1",
+            "host": self.host,
             "port": float(self.port),
             "user": "root",
             "password": PASSWORD,
@@ -49,7 +50,7 @@ class Server:
     def sql(self, statement: str, database: str | None = None) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows."""
         link = pymysql.connect(
-            host="127.0.0.1",
+            host=self.host,
             port=self.port,
             user="root",
             password=PASSWORD,
@@ -81,12 +82,12 @@ def image() -> str:
 
 
 @contextmanager
-def running() -> Iterator[Server]:
-    """Yield a server that is removed again afterwards."""
+def running(host: str = "127.0.0.1") -> Iterator[Server]:
+    """Yield a server at an address of this machine, which its certificate names; it is removed again."""
     name = f"mailinfra-accounts-test-{uuid.uuid4().hex[:8]}"
-    ca = certificate_files()
+    ca = certificate_files(host)
     arguments = [
-        *("--name", name, "--publish", "127.0.0.1::3306", "--tmpfs", "/var/lib/mysql"),
+        *("--name", name, "--publish", f"{host}::3306", "--tmpfs", "/var/lib/mysql"),
         *("--env", f"MYSQL_ROOT_PASSWORD={PASSWORD}", "--env", "MYSQL_ROOT_HOST=%"),
         image(),
         *("mysqld", "--require-secure-transport=ON", "--mysqlx=OFF", "--innodb-flush-log-at-trx-commit=0"),
@@ -103,7 +104,7 @@ def running() -> Iterator[Server]:
             docker("cp", str(tls), f"{name}:/tls")
         docker("start", name)
         port = int(docker("port", name, "3306/tcp").splitlines()[0].rpartition(":")[2])
-        server = Server(container=name, port=port, ca=ca["ca.pem"])
+        server = Server(container=name, port=port, ca=ca["ca.pem"], host=host)
         wait(server)
         yield server
     finally:
@@ -123,8 +124,8 @@ def wait(server: Server) -> None:
             time.sleep(0.3)
 
 
-def certificate_files() -> dict[str, str]:
-    """Return a CA, and a certificate for 127.0.0.1 with its key, as PEM texts by file name."""
+def certificate_files(host: str = "127.0.0.1") -> dict[str, str]:
+    """Return a CA, and a certificate for an address with its key, as PEM texts by file name."""
     ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "accounts test CA")])
     now = datetime.datetime.now(datetime.UTC)
@@ -137,7 +138,7 @@ def certificate_files() -> dict[str, str]:
             builder = builder.add_extension(extension, critical=isinstance(extension, x509.BasicConstraints))
         return builder.sign(ca_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
 
-    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host))])
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mysql")])
     return {
         "ca.pem": signed(issuer, ca_key.public_key(), x509.BasicConstraints(ca=True, path_length=0)),

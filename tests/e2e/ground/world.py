@@ -116,6 +116,16 @@ class World:
         for name, role in neighbours().items():
             self._start(name, network, role)
 
+    def visit(self, network: str, address: str) -> int:
+        """Start one more client in any network; return the loopback port that leads through it."""
+        self._start("visitor", network, Role(program="relay.py", address=address, environment={}))
+        return self.relay("visitor")
+
+    def part(self) -> None:
+        """Remove that client, so that its network can be destroyed."""
+        for container in self._containers("visitor"):
+            container.remove(force=True, v=True)
+
     def leave(self) -> None:
         """Remove the neighbours, so that the stack's network can be destroyed."""
         for name in neighbours():
@@ -167,6 +177,17 @@ class World:
             network_mode="none",
             volumes={volume: {"bind": "/held", "mode": "rw"}},
             detach=True,
+        )
+
+    def own(self, folder: Path, user: int) -> None:
+        """Give a folder of this machine to a user and group, which a person who runs tests may not."""
+        self.docker.containers.run(
+            self.image,
+            ["-c", f"import os; os.chown('/given', {user}, {user})"],
+            labels={LABEL: "yes"},
+            network_mode="none",
+            volumes={str(folder): {"bind": "/given", "mode": "rw"}},
+            remove=True,
         )
 
     def release(self) -> None:
