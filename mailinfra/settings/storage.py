@@ -41,7 +41,8 @@ class ExternalDatabaseConfig(Model):
     """User that may create users and grant them rights."""
 
     databases: Annotated[Databases, Field(strict=False)] = Databases.CREATE
-    """`create` makes the databases `mail` and `roundcube`; `adopt` takes the ones that are there already."""
+    """`create` makes the databases `mail` and `roundcube`; `adopt` takes the ones that are there already, those
+    that a `destroy` has left too."""
 
     ca_file: FilePath | None = Field(default=None, examples=["tls/database-ca.pem"])
     """PEM file with the CA that signed the server's certificate; without it a public one must have.
@@ -86,7 +87,8 @@ class MailStorageConfig(Model):
     """Where the mail lies: a local volume unless one of these is named."""
 
     host_path: str | None = Field(default=None, examples=["/srv/mail"])
-    """Absolute path of a folder on the Docker host, in place of a volume."""
+    """Absolute path of a folder on the Docker host, in place of a volume; it has to belong to user and group
+    1000, as which Dovecot runs, and no `destroy` removes it."""
 
     driver: str = Field(default="local", examples=["local"])
     """Docker's volume driver."""
