@@ -41,8 +41,8 @@ class ExternalDatabaseConfig(Model):
     """User that may create users and grant them rights."""
 
     databases: Annotated[Databases, Field(strict=False)] = Databases.CREATE
-    """`create` makes the databases `mail` and `roundcube`; `adopt` takes the ones that are there already, those
-    that a `destroy` has left too."""
+    """`create` makes the databases `mail` and `roundcube`; `adopt` takes the ones that are there already,
+    those that a `destroy` has left too."""
 
     ca_file: FilePath | None = Field(default=None, examples=["tls/database-ca.pem"])
     """PEM file with the CA that signed the server's certificate; without it a public one must have.
