@@ -80,6 +80,15 @@ def open_message(window: Page, subject: str) -> str:
     return window.inner_text("#messagebody")
 
 
+def change_password(window: Page, url: str, old: str, new: str) -> None:
+    """Change the password in the settings; return when webmail says that it is saved."""
+    window.goto(f"{url.rstrip('/')}/?_task=settings&_action=plugin.password")
+    for field, text in (("_curpasswd", old), ("_newpasswd", new), ("_confpasswd", new)):
+        window.fill(f"input[name={field}]", text)
+    window.locator("button.submit").click()
+    window.wait_for_selector("#messagestack .alert-success, #messagestack .confirmation")
+
+
 def send(window: Page, url: str, to: str, subject: str, text: str) -> None:
     """Write a message and send it; return when webmail says that it is sent."""
     window.goto(f"{url.rstrip('/')}/?_task=mail&_action=compose")

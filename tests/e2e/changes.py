@@ -20,6 +20,7 @@ LEAVER, GONE, STRICT = "leaver@example.test", "gone@example.test", "strict@examp
 ERASED = "erased@example.test"
 BEFORE, AFTER = "before@example.test", "after@example.test"
 MOVER, MOVED = "mover@old.test", "mover@new.test"
+CHOOSER = "chooser@example.test"
 FORGETFUL, HEIR, IMAP_SOON = "forgetful@example.test", "heir@example.test", "imap-soon@example.test"
 BLOWFISH, SHA512, PBKDF2 = "blowfish@example.test", "sha512@example.test", "pbkdf2@example.test"
 READER, UNICODE_DOMAIN = "reader@xn--bcher-kva.test", "bücher.test"
@@ -72,7 +73,7 @@ def declare(server: Server, accounts: dict[str, Any], passwords: dict[str, str],
 
 def begun(server: Server) -> None:
     """Declare everybody whom the next steps change."""
-    addresses = [LEAVER, GONE, ERASED, BEFORE, MOVER, FORGETFUL, HEIR, IMAP_SOON, *HASHED]
+    addresses = [LEAVER, GONE, ERASED, BEFORE, MOVER, CHOOSER, FORGETFUL, HEIR, IMAP_SOON, *HASHED]
     mailboxes: list[dict[str, Any]] = [{"address": address} for address in addresses]
     mailboxes += [{"address": f"reader@{UNICODE_DOMAIN}"}, {"address": STRICT, "password": "owned"}]
     accounts = listed({"name": UNICODE_DOMAIN}, {"name": "old.test"}, mailboxes=mailboxes)
@@ -87,6 +88,7 @@ def changed(server: Server) -> tuple[str, str]:
         {"address": IMAP_SOON, "protocols": ["imap"]},
         {"address": AFTER, "renamedFrom": BEFORE},
         {"address": MOVED},
+        {"address": CHOOSER, "displayName": "Chooser"},
         {"address": FORGETFUL, "reset": "once"},
         {"address": STRICT, "password": "owned"},
     ]

@@ -95,6 +95,9 @@ class Server:
             case "outside":
                 relay = self.world.relay("outside")
                 return Vantage(name=name, host=addresses.HOST_OUTSIDE, ports=published, relay=relay)
+            case "outside6":
+                relay = self.world.relay("outside")
+                return Vantage(name=name, host=addresses.HOST_OUTSIDE6, ports=published, relay=relay)
             case "sibling":
                 relay = self.world.relay(stranger)
                 return Vantage(name=name, host=addresses.POSTFIX, ports=INNER, relay=relay)

@@ -7,11 +7,13 @@ from functools import partial
 from typing import Any
 
 import pytest
+from playwright.sync_api import Page
 
-from tests.e2e import changes, clients
+from tests.e2e import browser, changes, clients
 from tests.e2e.changes import (
     AFTER,
     BEFORE,
+    CHOOSER,
     ERASED,
     FORGETFUL,
     GONE,
@@ -85,9 +87,26 @@ def kept(server: Server, begun: None) -> Kept:
         server.arrives(mailbox, message_id)
     passwords = {
         f"password of {one}": server.password(one)
-        for one in (LEAVER, GONE, ERASED, HEIR, BEFORE, MOVER, FORGETFUL, IMAP_SOON)
+        for one in (LEAVER, GONE, ERASED, HEIR, BEFORE, MOVER, CHOOSER, FORGETFUL, IMAP_SOON)
     }
     return {**found, **passwords}
+
+
+@pytest.fixture(scope="module")
+def chosen(server: Server, begun: None) -> str:
+    """The password that a user has set herself in webmail."""
+    url, old, new = (
+        server.outputs["endpoints"]["webmail"]["url"],
+        server.password(CHOOSER),
+        "my own Pässwort €2",
+    )
+
+    def change(window: Page) -> None:
+        browser.log_in(window, CHOOSER, old)
+        browser.change_password(window, url, old, new)
+
+    browser.visit(url, change)
+    return new
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +121,7 @@ def sessions(server: Server, kept: Kept) -> Iterator[dict[str, Imap]]:
 
 
 @pytest.fixture(scope="module")
-def changed(server: Server, kept: Kept, sessions: dict[str, Imap]) -> Kept:
+def changed(server: Server, kept: Kept, sessions: dict[str, Imap], chosen: str) -> Kept:
     """All changes at once, and what the engine printed."""
     foretold, printed = changes.changed(server)
     return {**kept, "foretold": foretold, "printed": printed}
@@ -122,6 +141,21 @@ def test_an_international_domain_receives_under_its_ascii_form(server: Server, b
 
 def test_the_password_of_an_owned_mailbox_is_the_declared_one(server: Server, begun: None) -> None:
     assert server.opens(STRICT, changes.FIRST)
+
+
+def test_a_password_that_its_owner_sets_in_webmail_counts_everywhere(server: Server, chosen: str) -> None:
+    assert server.opens(CHOOSER, chosen)
+    assert server.opens(CHOOSER, chosen, "pop3s")
+    until(lambda: not server.opens(CHOOSER, server.password(CHOOSER)), 10, "the old password is refused")
+
+
+def test_an_update_leaves_a_password_that_its_owner_has_set(
+    server: Server, changed: Kept, chosen: str
+) -> None:
+    written = changes.sql(server, "SELECT display_name FROM users WHERE userid = 'chooser'")
+    assert written == "Chooser\n", "the control: this update wrote her row"
+    assert server.opens(CHOOSER, chosen)
+    assert not server.opens(CHOOSER, changed[f"password of {CHOOSER}"])
 
 
 def test_a_disabled_mailbox_is_refused_by_every_protocol_in_seconds(server: Server, changed: Kept) -> None:

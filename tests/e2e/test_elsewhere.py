@@ -138,6 +138,9 @@ def test_destroy_leaves_rows_and_mail_and_external_accounts_are_left_to_somebody
     elsewhere.stack.configure({**settings, "accounts": "external"})
     with pytest.raises(EngineError, match=r"database exists"):
         elsewhere.stack.up()
+    mysql.sql(
+        "ALTER DATABASE mail CHARACTER SET latin1 COLLATE latin1_swedish_ci"
+    )  # as older servers made it
     settings["database"]["external"]["databases"] = "adopt"
     elsewhere.stack.configure({**settings, "accounts": "external"})
     elsewhere.stack.up()

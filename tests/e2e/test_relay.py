@@ -13,7 +13,7 @@ from tests.e2e.vantage import Vantage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
-VANTAGES = ["host", "host6", "outside", "sibling", "sibling6"]
+VANTAGES = ["host", "host6", "outside", "outside6", "sibling", "sibling6"]
 
 SENDERS = [
     "friend@peer.test",

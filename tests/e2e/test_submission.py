@@ -9,6 +9,7 @@ import pytest
 from tests.e2e.clients import Smtp
 from tests.e2e.server import Server, authenticate, letter
 from tests.e2e.stackfile import ALICE, BOB, DISABLED, DORA, IMAP_ONLY, RECEIVE_ONLY, SEND_ONLY
+from tests.e2e.test_sending import reaches
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -93,6 +94,16 @@ def test_nobody_sends_as_somebody_else(server: Server, sender: str) -> None:
         (answer,) = client.rcpt_codes(BOB, sender=sender)
     assert answer[0] == 553
     assert answer[1].startswith("5.7.1 ")
+
+
+def test_a_read_receipt_leaves_without_a_sender(server: Server) -> None:
+    # RFC 8098, section 3, asks for the null sender, so that nobody answers it: so users may send with it.
+    receipt = letter(ALICE, "friend@peer.test", "Your letter was displayed.\r\n", "Read: a letter")
+    with server.submission(ALICE) as client:
+        client.sendmail("", ["friend@peer.test"], receipt.as_bytes())
+    mail = reaches(server, "mx1", str(receipt["Message-ID"]))
+    assert mail.sender == ""
+    assert b"was displayed" in mail.raw
 
 
 def test_an_account_that_only_sends_does_so(server: Server) -> None:

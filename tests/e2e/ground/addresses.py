@@ -45,6 +45,7 @@ OUTSIDE6 = IPv6Network("2001:db8:e2e:2::/64")
 HOST_OUTSIDE, HOST_OUTSIDE6 = str(OUTSIDE[1]), str(OUTSIDE6[1])
 """The Docker host as the world sees it."""
 
+CLIENT_OUTSIDE6 = str(OUTSIDE6[10])
 CLIENT_OUTSIDE, NAME_SERVER = str(OUTSIDE[10]), str(OUTSIDE[53])
 """A client there, and the name server; containers reach the latter at port 53 of `HOST_OUTSIDE`."""
 

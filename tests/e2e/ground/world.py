@@ -52,7 +52,12 @@ def outside() -> dict[str, Role]:
     """Return name -> container for everything that reaches the stack through its published ports only."""
     known = json.dumps(zones())
     return {
-        "outside": Role(program="relay.py", address=addresses.CLIENT_OUTSIDE, environment={}),
+        "outside": Role(
+            program="relay.py",
+            address=addresses.CLIENT_OUTSIDE,
+            address6=addresses.CLIENT_OUTSIDE6,
+            environment={},
+        ),
         "names": Role(program="names.py", address=addresses.NAME_SERVER, environment={"ZONES": known}),
     }
 
