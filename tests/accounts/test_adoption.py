@@ -150,6 +150,14 @@ def test_a_database_without_users_is_one_sentence(empty_desk: Desk, tmp_path: Pa
     )
 
 
+def test_a_database_of_an_older_version_is_one_sentence(empty_desk: Desk, tmp_path: Path) -> None:
+    empty_desk.upgrade("0002")
+    done = adopt(empty_desk, tmp_path)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.endswith("run `pulumi up` of their own stack with this one")
+
+
 def test_a_table_of_other_users_is_one_sentence(empty_desk: Desk, tmp_path: Path) -> None:
     empty_desk.sql("CREATE TABLE users (id INT PRIMARY KEY, name VARCHAR(20))")
     done = adopt(empty_desk, tmp_path)
