@@ -144,7 +144,7 @@ def test_the_password_of_an_owned_mailbox_is_the_declared_one(server: Server, be
 
 
 def test_a_password_that_its_owner_sets_in_webmail_counts_everywhere(server: Server, chosen: str) -> None:
-    assert server.opens(CHOOSER, chosen)
+    until(lambda: server.opens(CHOOSER, chosen), 10, "the new password is taken")
     assert server.opens(CHOOSER, chosen, "pop3s")
     until(lambda: not server.opens(CHOOSER, server.password(CHOOSER)), 10, "the old password is refused")
 
