@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mailinfra.provider import renames
 from mailinfra.provider.database import locked
-from mailinfra.provider.model import INITIAL, OWNED, Accounts, accounts_from, split
+from mailinfra.provider.model import INITIAL, OWNED, Accounts, accounts_from, usual_home
+from mailinfra.provider.moving import rename_domains, rename_mailboxes
 from mailinfra.provider.passwords import Hashing, fingerprint, generate, hash_all, matches
 from mailinfra.provider.planning import Plan, plan
 from mailinfra.provider.plugin import Answer
+from mailinfra.provider.renames import Renames, follow, refuse_taken_names, renames_between
 from mailinfra.provider.rows import Found, address_columns, find, write
 
 Bag = dict[str, Any]
@@ -19,16 +20,13 @@ def apply(state: Bag, inputs: Bag) -> Answer:
     wanted = accounts_from(inputs)
     with locked(inputs["connection"]) as link:
         found = find(link)
-        renames.refuse_taken_names(found, wanted, accounts_from(state))
-        by_domain = renames.domain_renames(found, wanted)
-        renames.rename_domains(link, by_domain)
-        if by_domain:
+        refuse_taken_names(found.accounts, wanted, accounts_from(state))
+        renames = renames_between(found.accounts, wanted)
+        rename_domains(link, renames.domains)
+        rename_mailboxes(link, renames.mailboxes)
+        if renames != Renames():
             found = find(link)
-        by_address = renames.mailbox_renames(found, wanted)
-        renames.rename_mailboxes(link, by_address)
-        if by_address:
-            found = find(link)
-        state = renames.follow(state, by_domain, by_address)
+        state = follow(state, renames)
         todo = plan(
             found=found,
             wanted=wanted,
@@ -45,7 +43,7 @@ def apply(state: Bag, inputs: Bag) -> Answer:
     stored = {**found.hashes, **hashes}
     return Answer(
         properties=new_state(state, inputs, todo, chosen, stored),
-        notes=(*renamed_notes(by_domain, by_address), *todo.notes, *kept_notes(state, wanted, found)),
+        notes=(*renamed_notes(renames), *todo.notes, *kept_notes(state, wanted, found)),
         warnings=tuple(f"{row}: nobody declared it; it is left alone" for row in todo.undeclared),
     )
 
@@ -127,16 +125,10 @@ def new_state(
     }
 
 
-def usual_home(address: str) -> str:
-    """Return the folder below /mail that an address gets when it is new."""
-    local, domain = split(address)
-    return f"{domain}/{local}"
-
-
-def renamed_notes(domains: Mapping[str, str], mailboxes: Mapping[str, str]) -> list[str]:
+def renamed_notes(renames: Renames) -> list[str]:
     """Return a line for each rename that was done."""
-    lines = [f"domain {old} is now {new}, with all its mail" for old, new in domains.items()]
-    return lines + [f"mailbox {old} is now {new}, with its mail" for old, new in mailboxes.items()]
+    lines = [f"domain {old} is now {new}, with all its mail" for old, new in renames.domains.items()]
+    return lines + [f"mailbox {old} is now {new}, with its mail" for old, new in renames.mailboxes.items()]
 
 
 def kept_notes(state: Bag, wanted: Accounts, found: Found) -> list[str]:

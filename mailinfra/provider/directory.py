@@ -7,9 +7,10 @@ that the next `up` finds accounts and passwords again.
 from typing import Any
 
 from mailinfra.provider.difference import differences, join
-from mailinfra.provider.foretelling import fixed_passwords, foretell, unused_passwords
+from mailinfra.provider.foretelling import fixed_passwords, foretell, known_renames, unused_passwords
 from mailinfra.provider.model import KINDS, accounts_bag, accounts_from
 from mailinfra.provider.plugin import Answer, Change
+from mailinfra.provider.renames import follow
 from mailinfra.provider.validation import mistakes
 
 Bag = dict[str, Any]
@@ -39,12 +40,13 @@ def diff(state: Bag, inputs: Bag) -> Change:
     # How new hashes are made changes no row; it is kept for the next password.
     for address in fixed_passwords(state, inputs):
         paths[f'passwords["{address}"]'] = "update" if address in state.get("passwords", {}) else "add"
-    for address in (state.get("retiredHomes") or {}).values():
+    known = follow(state, known_renames(state, inputs))
+    for address in (known.get("retiredHomes") or {}).values():
         if address in new["deleteMail"]:
             paths.setdefault(join("deleteMail", address), "update")
     if inputs.get("undeclared") == "remove" and state.get("undeclaredRows"):
         paths["undeclaredRows"] = "update"
-    return Change(paths=paths, notes=tuple(unused_passwords(state, inputs)))
+    return Change(paths=paths, notes=tuple(unused_passwords(known, inputs)))
 
 
 def create(inputs: Bag, *, preview: bool) -> Answer:

@@ -5,8 +5,9 @@ from typing import Any
 from pulumi.runtime.rpc import UNKNOWN
 
 from mailinfra.provider.homes import fate
-from mailinfra.provider.model import camel
+from mailinfra.provider.model import Accounts, Domain, Mailbox, accounts_from
 from mailinfra.provider.plugin import Answer
+from mailinfra.provider.renames import Renames, follow, homes_of, refuse_taken_names, renames_between
 from mailinfra.provider.values import is_known
 
 Bag = dict[str, Any]
@@ -53,9 +54,10 @@ def is_reset(before: Bag, after: Bag) -> bool:
     return bool(after.get("reset")) and after.get("reset") != before.get("reset")
 
 
-def announcements(state: Bag, inputs: Bag) -> list[str]:
+def announcements(state: Bag, inputs: Bag, renames: Renames) -> list[str]:
     """Return a line for each change whose consequence the changed property alone does not tell."""
-    return [*_catch_alls(state, inputs), *_moves(state, inputs), *_deletions(state, inputs)]
+    before = follow(state, renames)
+    return [*_catch_alls(state, inputs), *_moves(state, inputs, renames), *_deletions(before, inputs)]
 
 
 def _catch_alls(state: Bag, inputs: Bag) -> list[str]:
@@ -67,20 +69,16 @@ def _catch_alls(state: Bag, inputs: Bag) -> list[str]:
     ]
 
 
-def _moves(state: Bag, inputs: Bag) -> list[str]:
-    former = camel("renamed_from")
-    after, domains = inputs.get("mailboxes") or {}, inputs.get("domains") or {}
-    new_domains = {domain[former]: name for name, domain in domains.items() if domain.get(former)}
-    new_names = {mailbox[former]: address for address, mailbox in after.items() if mailbox.get(former)}
-    homes, delete_mail = state.get("homes") or {}, inputs.get("deleteMail") or {}
+def _moves(state: Bag, inputs: Bag, renames: Renames) -> list[str]:
+    after, delete_mail = inputs.get("mailboxes") or {}, inputs.get("deleteMail") or {}
+    homes = homes_of(state)
     lines = []
     for address in sorted(state.get("mailboxes") or {}):
-        local, _, domain = address.rpartition("@")
-        now = new_names.get(address, f"{local}@{new_domains.get(domain, domain)}")
+        now = renames.now(address)
         if now not in after:
-            home = homes.get(address, f"{domain}/{local}")
-            lines.append(f"mailbox {address} is removed: logins end; its mail {fate(home, now, delete_mail)}")
-        elif now != address and address not in after:
+            mail = fate(homes[address], now, delete_mail)
+            lines.append(f"mailbox {address} is removed: logins end; its mail {mail}")
+        elif now != address:
             lines.append(f"mailbox {address} becomes {now}, with its mail and password")
     return lines
 
@@ -111,16 +109,36 @@ def _deletions(state: Bag, inputs: Bag) -> list[str]:
     return lines
 
 
+def known_renames(state: Bag, inputs: Bag) -> Renames:
+    """Return the renames between the rows that the state knows, declared or not, and the declared ones."""
+    return renames_between(_known_rows(state), accounts_from(inputs))
+
+
+def _known_rows(state: Bag) -> Accounts:
+    rows = [row.partition(" ") for row in state.get("undeclaredRows") or []]
+    managed = accounts_from(state)
+    return Accounts(
+        domains={name: Domain() for noun, _, name in rows if noun == "domain"} | dict(managed.domains),
+        mailboxes={name: Mailbox() for noun, _, name in rows if noun == "mailbox"} | dict(managed.mailboxes),
+    )
+
+
 def foretell(state: Bag, inputs: Bag) -> Answer:
-    """Return the properties after an update, as far as they are known before it."""
-    before, after = state.get("mailboxes") or {}, inputs.get("mailboxes") or {}
+    """Return the properties after an update, as far as they are known before it.
+
+    Raises ProviderError for a rename that the update would refuse.
+    """
+    refuse_taken_names(_known_rows(state), accounts_from(inputs), accounts_from(state))
+    renames = known_renames(state, inputs)
+    known = follow(state, renames) if state else {}
+    before, after = known.get("mailboxes") or {}, inputs.get("mailboxes") or {}
     declared = inputs.get("passwords") or {}
     needs_new = [
         address
         for address, mailbox in after.items()
         if address not in before or is_reset(before[address], mailbox)
     ]
-    properties: Bag = dict(inputs) | {name: state[name] for name in KEPT if name in state}
+    properties: Bag = dict(inputs) | {name: known[name] for name in KEPT if name in known}
     if not state or any(not is_known(declared) or address not in declared for address in needs_new):
         properties["initialPasswords"] = UNKNOWN
-    return Answer(properties=properties, notes=tuple(announcements(state, inputs)))
+    return Answer(properties=properties, notes=tuple(announcements(state, inputs, renames)))

@@ -146,3 +146,9 @@ def split(address: str) -> tuple[str, str]:
     """Return what is before and after the @."""
     local, _, domain = address.rpartition("@")
     return local, domain
+
+
+def usual_home(address: str) -> str:
+    """Return the folder below /mail that an address gets when it is new."""
+    local, domain = split(address)
+    return f"{domain}/{local}"

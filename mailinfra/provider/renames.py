@@ -1,53 +1,88 @@
-"""Renamed mailboxes and domains: rows move to their new name and keep their folder, so the mail moves with
-them.
+"""Renamed mailboxes and domains: which names of last time are which names of now; pure.
 
 A rename is stated on the new name (`renamedFrom`). It is done once; the statement may stay and then means
-nothing.
+nothing. Previews and updates ask the same functions. Does not own the rows that move (moving.py).
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, text
-
 from mailinfra.provider.errors import ProviderError
-from mailinfra.provider.model import Accounts, split
-from mailinfra.provider.rows import Found
+from mailinfra.provider.model import Accounts, split, usual_home
 
 
-def domain_renames(found: Found, wanted: Accounts) -> dict[str, str]:
-    """Return old name -> new name, for each domain whose rows still have to move."""
-    present = found.accounts.domains
+@dataclass(frozen=True, kw_only=True)
+class Renames:
+    """The renames that still have to be done."""
+
+    domains: Mapping[str, str] = field(default_factory=dict)
+    """Old name -> new name."""
+    mailboxes: Mapping[str, str] = field(default_factory=dict)
+    """Address, as it is once its domain was renamed -> new address."""
+
+    def now(self, address: str) -> str:
+        """Return what the mailbox at `address` is called after all renames."""
+        carried = self.carried(address)
+        return self.mailboxes.get(carried, carried)
+
+    def carried(self, address: str) -> str:
+        """Return what `address` is called after the renames of domains alone, as mail of earlier mailboxes
+        is."""
+        return carried(address, self.domains)
+
+
+def carried(address: str, domains: Mapping[str, str]) -> str:
+    """Return `address` in its domain's new name."""
+    local, domain = split(address)
+    return f"{local}@{domains.get(domain, domain)}"
+
+
+def renames_between(present: Accounts, wanted: Accounts) -> Renames:
+    """Return the renames that lead from `present` to `wanted`."""
+    waiting = {old: new for old, new in _moves(present, wanted).items() if old in present.domains}
+    names = {carried(address, waiting) for address in present.mailboxes}
+    mailboxes = {
+        former: address
+        for address, former in former_addresses(present, wanted).items()
+        if former in names and former not in wanted.mailboxes and address not in names
+    }
+    return Renames(domains=waiting, mailboxes=mailboxes)
+
+
+def former_addresses(present: Accounts, wanted: Accounts) -> dict[str, str]:
+    """Return address -> the one that its `renamedFrom` means, once domains are renamed.
+
+    `renamedFrom` may name the mailbox in its domain's old name or in the new one.
+    """
+    domains = _moves(present, wanted)
+    return {
+        address: carried(mailbox.renamed_from, domains)
+        for address, mailbox in sorted(wanted.mailboxes.items())
+        if mailbox.renamed_from
+    }
+
+
+def _moves(present: Accounts, wanted: Accounts) -> dict[str, str]:
+    """Return old name -> new name of each renamed domain, whether it still has to be done or was long ago."""
     return {
         domain.renamed_from: name
         for name, domain in sorted(wanted.domains.items())
-        if domain.renamed_from in present
+        if domain.renamed_from
         and domain.renamed_from not in wanted.domains
-        and name not in present
+        and not {domain.renamed_from, name} <= present.domains.keys()
     }
 
 
-def mailbox_renames(found: Found, wanted: Accounts) -> dict[str, str]:
-    """Return old address -> new address, for each mailbox whose row still has to move."""
-    present = found.accounts.mailboxes
-    return {
-        mailbox.renamed_from: address
-        for address, mailbox in sorted(wanted.mailboxes.items())
-        if mailbox.renamed_from in present
-        and mailbox.renamed_from not in wanted.mailboxes
-        and address not in present
-    }
-
-
-def refuse_taken_names(found: Found, wanted: Accounts, managed: Accounts) -> None:
+def refuse_taken_names(present: Accounts, wanted: Accounts, managed: Accounts) -> None:
     """Raise ProviderError for a rename onto a name that has a row: its own row would be lost."""
-    present = found.accounts
+    domains = renames_between(present, wanted).domains
+    names = {carried(address, domains) for address in present.mailboxes}
+    known = {carried(address, domains) for address in managed.mailboxes} & names
     taken = [
-        f"mailbox {mailbox.renamed_from} to {address}"
-        for address, mailbox in sorted(wanted.mailboxes.items())
-        if mailbox.renamed_from in managed.mailboxes
-        and mailbox.renamed_from in present.mailboxes
-        and address in present.mailboxes
+        f"mailbox {former} to {address}"
+        for address, former in former_addresses(present, wanted).items()
+        if former != address and former in known and address in names
     ]
     taken += [
         f"domain {domain.renamed_from} to {name}"
@@ -59,63 +94,51 @@ def refuse_taken_names(found: Found, wanted: Accounts, managed: Accounts) -> Non
     ]
     if taken:
         raise ProviderError(
-            f"cannot rename {', '.join(taken)}: the new name has a row already; remove that row by hand if "
-            "nobody needs it, or take the rename away; nothing was changed"
-        )
-
-
-def rename_domains(link: Connection, renames: dict[str, str]) -> None:
-    """Move everything in each domain to its new name."""
-    for old, new in renames.items():
-        values = {"old": old, "new": new}
-        for statement in (
-            "INSERT INTO domains (name, alias_of, catch_all) "
-            "SELECT :new, alias_of, catch_all FROM domains WHERE name = :old",
-            "UPDATE domains SET alias_of = :new WHERE alias_of = :old",
-            "UPDATE users SET domain = :new WHERE domain = :old",
-            "UPDATE aliases SET domain = :new WHERE domain = :old",
-            "DELETE FROM domains WHERE name = :old",
-        ):
-            link.execute(text(statement), values)
-
-
-def rename_mailboxes(link: Connection, renames: dict[str, str]) -> None:
-    """Move each row to its new address."""
-    for old, new in renames.items():
-        (old_local, old_domain), (local, domain) = split(old), split(new)
-        values: dict[str, Any] = {
-            "old_local": old_local, "old_domain": old_domain, "local": local, "domain": domain
-        }  # fmt: skip
-        # The new domain may be declared in this very update.
-        link.execute(text("INSERT IGNORE INTO domains (name) VALUES (:domain)"), values)
-        link.execute(
-            text(
-                "UPDATE users SET userid = :local, domain = :domain "
-                "WHERE userid = :old_local AND domain = :old_domain"
-            ),
-            values,
+            f"cannot rename {', '.join(taken)}: the new name has a row already; where nobody needs that row, "
+            "remove it in an `up` of its own, or by hand with a `pulumi refresh` after it; else take the "
+            "rename away; nothing was changed"
         )
 
 
 ADDRESSED = ("mailboxes", "aliases", "passwords", "initialPasswords", "fingerprints", "homes")
 """Maps in a Directory's state that are keyed by address."""
 
+OF_EARLIER_MAILBOXES = ("retiredHomes",)
+"""Maps in a Directory's state from a folder to the address of a mailbox that is gone."""
 
-def follow(
-    state: Mapping[str, Any], domains: Mapping[str, str], mailboxes: Mapping[str, str]
-) -> dict[str, Any]:
+
+def follow(state: Mapping[str, Any], renames: Renames) -> dict[str, Any]:
     """Return the state of last time under the names of now, so that what was declared still counts so."""
-
-    def moved(address: str) -> str:
-        if address in mailboxes:
-            return mailboxes[address]
-        local, domain = split(address)
-        return f"{local}@{domains.get(domain, domain)}"
-
+    if not state:
+        return {}
     result = dict(state)
     for name in ADDRESSED:
         if name in state:
-            result[name] = {moved(address): value for address, value in state[name].items()}
+            result[name] = {renames.now(address): value for address, value in state[name].items()}
+    for name in OF_EARLIER_MAILBOXES:
+        if name in state:
+            result[name] = {home: renames.carried(address) for home, address in state[name].items()}
     if "domains" in state:
-        result["domains"] = {domains.get(name, name): value for name, value in state["domains"].items()}
+        old = state["domains"]
+        result["domains"] = {renames.domains.get(name, name): value for name, value in old.items()}
+    if "deleteMail" in state:
+        listed = state["deleteMail"] or {}
+        result["deleteMail"] = {renames.carried(address): said for address, said in listed.items()}
+    if "undeclaredRows" in state:
+        result["undeclaredRows"] = sorted(_row(row, renames) for row in state["undeclaredRows"])
+    moved = {renames.now(address): home for address, home in homes_of(state).items()}
+    result["homes"] = {address: home for address, home in moved.items() if home != usual_home(address)}
     return result
+
+
+def _row(row: str, renames: Renames) -> str:
+    noun, _, name = row.partition(" ")
+    if noun == "domain":
+        return f"domain {renames.domains.get(name, name)}"
+    return f"{noun} {renames.now(name) if noun == 'mailbox' else renames.carried(name)}"
+
+
+def homes_of(state: Mapping[str, Any]) -> dict[str, str]:
+    """Return address -> folder below /mail, of each mailbox that the state knows."""
+    usual = {address: usual_home(address) for address in state.get("mailboxes") or {}}
+    return usual | (state.get("homes") or {})

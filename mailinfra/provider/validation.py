@@ -10,6 +10,7 @@ from typing import Any
 from mailinfra.hashes import MEMORY_LIMIT_KIB, fault
 from mailinfra.provider.difference import join
 from mailinfra.provider.model import INITIAL, KINDS, OWNED, Accounts, accounts_from, from_bag, split
+from mailinfra.provider.renames import former_addresses
 from mailinfra.provider.values import is_known
 
 Mistake = tuple[str, str]
@@ -108,11 +109,22 @@ def _mailboxes(accounts: Accounts) -> Iterator[Mistake]:
         for name, limit in LIMITS.items():
             if len(getattr(mailbox, name)) > limit:
                 yield f"{path}.{name}", f"must have at most {limit} characters; shorten it"
-        if mailbox.renamed_from in accounts.mailboxes:
-            yield (
-                f"{path}.renamedFrom",
-                f"{mailbox.renamed_from!r} is still declared; take it away to rename it",
-            )
+    yield from _former_addresses(accounts)
+
+
+def _former_addresses(accounts: Accounts) -> Iterator[Mistake]:
+    """Return each former address that is still in use, in its domain's old name or its new one, or that two
+    mailboxes claim."""
+    claimed: dict[str, str] = {}
+    for address, former in former_addresses(Accounts(), accounts).items():
+        path = f"{join('mailboxes', address)}.renamedFrom"
+        stated = accounts.mailboxes[address].renamed_from
+        if stated in accounts.mailboxes or (former in accounts.mailboxes and former != address):
+            named = f"{stated!r}" if stated == former else f"{stated!r}, which is {former!r} now,"
+            yield path, f"{named} is still declared; take it away to rename it"
+        elif former in claimed:
+            yield path, f"{stated!r} becomes {claimed[former]!r} already; keep one of the two"
+        claimed.setdefault(former, address)
 
 
 def _aliases(accounts: Accounts) -> Iterator[Mistake]:
@@ -161,6 +173,7 @@ def _walk(accounts: Accounts, address: str, trail: list[str], done: set[str]) ->
 
 def _mail_to_delete(accounts: Accounts, delete_mail: Mapping[str, bool]) -> Iterator[Mistake]:
     moved = {mailbox.renamed_from for mailbox in accounts.mailboxes.values()}
+    moved |= set(former_addresses(Accounts(), accounts).values())
     moved |= {domain.renamed_from for domain in accounts.domains.values()}
     for address in delete_mail:
         path = join("deleteMail", address)

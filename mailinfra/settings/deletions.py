@@ -12,9 +12,11 @@ def faults(
     listed: Mapping[int, str], domains: Iterable[DomainConfig], mailboxes: Iterable[MailboxConfig]
 ) -> Iterator[tuple[int, str]]:
     """Return (position, reason) of each address whose mail is in use, moves along, or is named twice."""
-    moved = {one.renamed_from: one.name for one in domains}
+    moved = {one.renamed_from: one.name for one in domains if one.renamed_from}
     in_use = {one.address: one.renamed_from for one in mailboxes}
-    renamed = {old: address for address, old in in_use.items()}
+    renamed = {
+        name: address for address, old in in_use.items() if old for name in (old, _carried(old, moved))
+    }
     seen: dict[str, int] = {}
     for index, address in listed.items():
         local, _, domain = address.partition("@")
@@ -39,3 +41,9 @@ def faults(
                 f"'{local}@{moved[domain]}', or remove that 'renamedFrom' if it is done",
             )
         seen.setdefault(address, index)
+
+
+def _carried(address: str, moved: Mapping[str, str]) -> str:
+    """Return `address` in its domain's new name: a mailbox may be renamed from either of the two."""
+    local, _, domain = address.partition("@")
+    return f"{local}@{moved.get(domain, domain)}"

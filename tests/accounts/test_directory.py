@@ -263,6 +263,36 @@ def test_a_renamed_domain_takes_all_its_mailboxes_and_aliases_along(desk: Desk) 
     ]
 
 
+@pytest.mark.parametrize("former", [ALICE, "alice@new.test"])
+def test_a_mailbox_that_is_renamed_together_with_its_domain_keeps_its_mail(desk: Desk, former: str) -> None:
+    desk.up(mailboxes={ALICE: mailbox()})
+    row = desk.sql("SELECT id, password, home FROM users")
+    moved = {"new.test": {"renamedFrom": "example.test"}}
+    desk.up(domains=moved, mailboxes={"smith@new.test": mailbox(renamedFrom=former)})
+    assert desk.sql("SELECT id, password, home FROM users") == row
+    assert desk.sql("SELECT userid, domain FROM users") == [("smith", "new.test")]
+    assert desk.sql("SELECT home FROM retired_homes") == []
+
+
+def test_mail_of_earlier_mailboxes_moves_along_with_their_domain(desk: Desk) -> None:
+    desk.up(mailboxes={ALICE: mailbox(), BOB: mailbox()})
+    desk.up()
+    moved = {"new.test": {"renamedFrom": "example.test"}}
+    desk.up(domains=moved, mailboxes={"alice@new.test": mailbox(reuseMail=True)})
+    assert desk.column("home", "alice@new.test") == "example.test/alice"
+    assert desk.state["retiredHomes"] == {"example.test/bob": "bob@new.test"}
+    desk.up(domains=moved, deleteMail={"bob@new.test": True})
+    assert desk.sql("SELECT home FROM retired_homes WHERE delete_mail") == [("example.test/bob",)]
+
+
+def test_a_preview_refuses_a_rename_that_the_update_refuses_too(desk: Desk) -> None:
+    desk.up(mailboxes={ALICE: mailbox(), BOB: mailbox()})
+    wanted = desk.inputs(mailboxes={ALICE: mailbox(renamedFrom=BOB)})
+    for preview in (True, False):
+        with pytest.raises(ProviderError, match=f"cannot rename mailbox {BOB} to {ALICE}"):
+            directory.update(desk.state, wanted, preview=preview)
+
+
 def test_no_answer_but_the_state_of_initial_passwords_holds_a_password_or_hash(desk: Desk) -> None:
     state = desk.up(
         mailboxes={ALICE: mailbox(), BOB: mailbox(password="owned")}, passwords={BOB: "bobs password"}

@@ -399,6 +399,21 @@ def test_mail_that_moves_along_with_a_rename_is_not_deleted() -> None:
     ]
 
 
+@pytest.mark.parametrize("former", ["al@old.test", "al@example.test"])
+def test_mail_of_a_mailbox_that_is_renamed_with_its_domain_is_deleted_under_neither_name(former: str) -> None:
+    given = accounts(
+        domains=[{"name": "example.test", "renamedFrom": "old.test"}],
+        mailboxes=[mailbox("alice", renamedFrom=former)],
+        deleteMail=["al@old.test", "al@example.test"],
+    )
+    lines = refused(given)
+    assert [line.split(": ")[0] for line in lines] == [
+        "server.accounts.deleteMail.0",
+        "server.accounts.deleteMail.1",
+    ]
+    assert all("moves along" in line for line in lines)
+
+
 def test_an_address_whose_mail_is_deleted_is_listed_once() -> None:
     assert refused(accounts(deleteMail=["anna@example.test", "anna@example.test"])) == [
         "server.accounts.deleteMail.1: 'anna@example.test' is already listed at deleteMail.0; "
