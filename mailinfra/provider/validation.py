@@ -181,6 +181,9 @@ def _mail_to_delete(accounts: Accounts, delete_mail: Mapping[str, bool]) -> Iter
             yield path, f"{address!r} is still a mailbox; take it away from the mailboxes, or from here"
         elif address in moved or split(address)[1] in moved:
             yield path, f"{address!r} is renamed, and its mail moves along; take away the rename, or this"
+        elif (domain := accounts.domains.get(split(address)[1])) and domain.alias_of:
+            plain = f"{split(address)[0]}@{domain.alias_of}"
+            yield path, f"{address!r} is in an alias domain and has no mail of its own; write {plain!r}"
 
 
 def _passwords(accounts: Accounts, passwords: Mapping[str, str]) -> Iterator[Mistake]:

@@ -11,7 +11,10 @@ from mailinfra.settings.entries import DomainConfig, MailboxConfig
 def faults(
     listed: Mapping[int, str], domains: Iterable[DomainConfig], mailboxes: Iterable[MailboxConfig]
 ) -> Iterator[tuple[int, str]]:
-    """Return (position, reason) of each address whose mail is in use, moves along, or is named twice."""
+    """Return (position, reason) of each address whose mail is in use, moves along, is another one's, or is
+    named twice."""
+    domains = list(domains)
+    stands_for = {one.name: one.alias_of for one in domains if one.alias_of}
     moved = {one.renamed_from: one.name for one in domains if one.renamed_from}
     in_use = {one.address: one.renamed_from for one in mailboxes}
     renamed = {
@@ -39,6 +42,12 @@ def faults(
                 index,
                 f"{address!r} is in a domain that is renamed, and its mail moves along; write "
                 f"'{local}@{moved[domain]}', or remove that 'renamedFrom' if it is done",
+            )
+        elif domain in stands_for:
+            yield (
+                index,
+                f"{address!r} is in an alias domain, which has no mail of its own; write "
+                f"'{local}@{stands_for[domain]}'",
             )
         seen.setdefault(address, index)
 

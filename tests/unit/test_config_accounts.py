@@ -414,6 +414,17 @@ def test_mail_of_a_mailbox_that_is_renamed_with_its_domain_is_deleted_under_neit
     assert all("moves along" in line for line in lines)
 
 
+def test_an_address_in_an_alias_domain_has_no_mail_to_delete() -> None:
+    given = accounts(
+        domains=[{"name": "example.test"}, {"name": "b.test", "aliasOf": "example.test"}],
+        deleteMail=["anna@b.test"],
+    )
+    assert refused(given) == [
+        "server.accounts.deleteMail.0: 'anna@b.test' is in an alias domain, which has no mail of its own; "
+        "write 'anna@example.test'"
+    ]
+
+
 def test_an_address_whose_mail_is_deleted_is_listed_once() -> None:
     assert refused(accounts(deleteMail=["anna@example.test", "anna@example.test"])) == [
         "server.accounts.deleteMail.1: 'anna@example.test' is already listed at deleteMail.0; "

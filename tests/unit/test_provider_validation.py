@@ -112,6 +112,11 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
         "not a declared mailbox",
     ),
     ({"deleteMail": {ALICE: True}}, f'deleteMail["{ALICE}"]', "is still a mailbox"),
+    (
+        {"deleteMail": {"x@b.test": True}},
+        'deleteMail["x@b.test"]',
+        "in an alias domain and has no mail of its own; write 'x@example.test'",
+    ),
     ({"deleteMail": {"b@x.test": False}}, 'deleteMail["b@x.test"]', "must be true; given False"),
     (
         {"mailboxes": {ALICE: {"renamedFrom": "al@example.test"}}, "deleteMail": {"al@example.test": True}},
