@@ -1,8 +1,10 @@
 """Writes the rows: one lock, one transaction, and the rows that differ alone."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
+from mailinfra.provider import homes
+from mailinfra.provider.announcing import newly_listed
 from mailinfra.provider.database import locked
 from mailinfra.provider.model import INITIAL, OWNED, Accounts, accounts_from, usual_home
 from mailinfra.provider.moving import rename_domains, rename_mailboxes
@@ -11,6 +13,7 @@ from mailinfra.provider.planning import Plan, plan
 from mailinfra.provider.plugin import Answer
 from mailinfra.provider.renames import Renames, follow, refuse_taken_names, renames_between
 from mailinfra.provider.rows import Found, address_columns, find, write
+from mailinfra.provider.undeclared import removable_rows, undeclared_lines
 
 Bag = dict[str, Any]
 
@@ -27,12 +30,13 @@ def apply(state: Bag, inputs: Bag) -> Answer:
         if renames != Renames():
             found = find(link)
         state = follow(state, renames)
+        lost = homes.lost(found, state)
         todo = plan(
             found=found,
             wanted=wanted,
             managed=accounts_from(state),
-            homes=state.get("homes") or {},
-            remove=inputs.get("undeclared") == "remove",
+            lost=lost,
+            removable=removable_rows(state, inputs),
             delete_mail=inputs.get("deleteMail") or {},
         )
         chosen = choose_passwords(found, todo, wanted, state, inputs)
@@ -43,8 +47,13 @@ def apply(state: Bag, inputs: Bag) -> Answer:
     stored = {**found.hashes, **hashes}
     return Answer(
         properties=new_state(state, inputs, todo, chosen, stored),
-        notes=(*renamed_notes(renames), *todo.notes, *kept_notes(state, wanted, found)),
-        warnings=tuple(f"{row}: nobody declared it; it is left alone" for row in todo.undeclared),
+        notes=(
+            *renamed_notes(renames),
+            *todo.notes,
+            *homes.unmet(newly_listed(state, inputs), {*homes.addresses(found), *lost.values()}),
+            *kept_notes(state, wanted, found),
+        ),
+        warnings=tuple(undeclared_lines(todo.undeclared, inputs)),
     )
 
 
@@ -109,7 +118,9 @@ def new_state(
         is_owned = mailbox.get("password") == OWNED
         if is_owned:
             prints[address] = fingerprint(stored[address])
-        if address in declared and (is_owned or address in chosen):
+        # A row that was there before may have the declared password: a later one is another.
+        is_adopted = address not in (state.get("mailboxes") or {})
+        if address in declared and (is_owned or address in chosen or is_adopted):
             held[address] = declared[address]
             initial.pop(address, None)
         elif address in chosen:
@@ -118,11 +129,27 @@ def new_state(
         **inputs,
         "passwords": held,
         "initialPasswords": initial,
+        "adoptedPasswords": adopted_passwords(state, inputs, {*chosen, *initial}),
         "fingerprints": prints,
         "homes": {address: home for address, home in todo.homes.items() if home != usual_home(address)},
         "retiredHomes": dict(todo.retired_homes),
+        "lostHomes": {},
         "undeclaredRows": list(todo.undeclared),
     }
+
+
+def adopted_passwords(state: Bag, inputs: Bag, given_out: Collection[str]) -> list[str]:
+    """Return the addresses whose rows came with a password that was neither declared nor made here, so that
+    one that is declared later is known to do nothing."""
+    known, before = state.get("adoptedPasswords") or [], state.get("mailboxes") or {}
+    declared = inputs.get("passwords") or {}
+    return sorted(
+        address
+        for address, mailbox in (inputs.get("mailboxes") or {}).items()
+        if mailbox.get("password") == INITIAL
+        and address not in given_out
+        and (address in known or (address not in before and address not in declared))
+    )
 
 
 def renamed_notes(renames: Renames) -> list[str]:

@@ -9,8 +9,9 @@ from typing import Any
 from mailinfra.provider.difference import differences, join
 from mailinfra.provider.foretelling import fixed_passwords, foretell, known_renames, unused_passwords
 from mailinfra.provider.model import KINDS, accounts_bag, accounts_from
-from mailinfra.provider.plugin import Answer, Change
+from mailinfra.provider.plugin import Answer, Change, capped
 from mailinfra.provider.renames import follow
+from mailinfra.provider.undeclared import removable_rows, still_undeclared, undeclared_lines
 from mailinfra.provider.validation import mistakes
 
 Bag = dict[str, Any]
@@ -44,9 +45,14 @@ def diff(state: Bag, inputs: Bag) -> Change:
     for address in (known.get("retiredHomes") or {}).values():
         if address in new["deleteMail"]:
             paths.setdefault(join("deleteMail", address), "update")
-    if inputs.get("undeclared") == "remove" and state.get("undeclaredRows"):
+    if removable_rows(state, inputs):
         paths["undeclaredRows"] = "update"
-    return Change(paths=paths, notes=tuple(unused_passwords(known, inputs)))
+    if any(address not in new["mailboxes"] for address in (known.get("lostHomes") or {}).values()):
+        paths["lostHomes"] = "update"
+    notes = unused_passwords(known, inputs)
+    if not paths:  # otherwise the update names them
+        notes += capped(undeclared_lines(still_undeclared(known, accounts_from(inputs)), inputs))
+    return Change(paths=paths, notes=tuple(notes))
 
 
 def create(inputs: Bag, *, preview: bool) -> Answer:

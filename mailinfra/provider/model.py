@@ -64,6 +64,13 @@ class Accounts:
     mailboxes: Mapping[str, Mailbox] = field(default_factory=dict)
     aliases: Mapping[str, Alias] = field(default_factory=dict)
 
+    def rows(self) -> list[str]:
+        """Return each entry as it is named to people, like `mailbox alice@example.org`."""
+        return [f"{noun} {name}" for kind, noun in NOUNS.items() for name in getattr(self, kind)]
+
+
+NOUNS = {"domains": "domain", "mailboxes": "mailbox", "aliases": "alias"}
+"""Kind of entry -> what one of them is called."""
 
 KINDS: Mapping[str, type[Domain] | type[Mailbox] | type[Alias]] = {
     "domains": Domain,

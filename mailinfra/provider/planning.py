@@ -34,54 +34,66 @@ def plan(
     found: Found,
     wanted: Accounts,
     managed: Accounts,
-    homes: Mapping[str, str],
-    remove: bool,
+    lost: Mapping[str, str],
+    removable: Collection[str] = (),
     delete_mail: Collection[str] = (),
 ) -> Plan:
     """Return the way from `found` to `wanted`.
 
-    `managed` is what was declared last time, `homes` the folders that its mailboxes had where they differ
-    from the usual one. With `remove`, rows that nobody declared are taken away too. `delete_mail` names the
-    addresses whose former mailboxes keep no mail.
+    `managed` is what was declared last time, `lost` the folders of its mailboxes whose rows were deleted by
+    hand (folder -> address): a mailbox that is still declared gets its own back, the others are retired.
+    `removable` names the undeclared rows that are taken away too, `delete_mail` the addresses whose former
+    mailboxes keep no mail.
     """
-    writes, notes = Writes(), []
-    present = found.accounts
-    undeclared: list[str] = []
-    gone = {
-        kind: [name for name in getattr(present, kind) if name not in getattr(wanted, kind)]
-        for kind in ("aliases", "mailboxes", "domains")
+    writes, notes, present = Writes(), [], found.accounts
+    undeclared = _take_away(writes, present, wanted, {*managed.rows(), *removable})
+    removed = present.mailboxes.keys() - wanted.mailboxes.keys()
+    leaving = {
+        found.homes[address]: address for address in sorted(removed) if f"mailbox {address}" not in undeclared
     }
-    for address in gone["aliases"]:
-        if remove or address in managed.aliases:
-            _delete_alias(writes, address, present.aliases[address].targets)
-        else:
-            undeclared.append(f"alias {address}")
-    removed = {address for address in gone["mailboxes"] if remove or address in managed.mailboxes}
-    for address in gone["mailboxes"]:
-        if address in removed:
-            _append(writes.delete, "users", address_columns(address))
-        else:
-            undeclared.append(f"mailbox {address}")
-    notes += folders.retire(writes, found, removed, delete_mail)
-    kept_domains = {split(row.split(" ", 1)[1])[1] for row in undeclared}
-    # An undeclared domain that is an alias keeps the domain that it is an alias of; it is judged first.
-    for name in sorted(gone["domains"], key=lambda name: (not present.domains[name].alias_of, name)):
-        if (remove or name in managed.domains) and name not in kept_domains:
-            _append(writes.delete, "domains", {"name": name})
-        else:
-            undeclared.append(f"domain {name}")
-            kept_domains.add(present.domains[name].alias_of)
+    returning = {
+        address: home
+        for home, address in lost.items()
+        if address in wanted.mailboxes and address not in present.mailboxes
+    }
+    leaving |= {home: address for home, address in lost.items() if home != returning.get(address)}
+    notes += folders.retire(writes, found, leaving, delete_mail)
     _plan_domains(writes, present, wanted)
-    created, new_homes = _plan_mailboxes(writes, found, wanted, homes, notes)
+    created, new_homes = _plan_mailboxes(writes, found, wanted, lost, returning, notes)
     _plan_aliases(writes, present, wanted)
     return Plan(
         writes=writes,
         created=tuple(created),
         homes=new_homes,
-        retired_homes=folders.kept(found, removed, delete_mail, new_homes.values()),
+        retired_homes=folders.kept(found, leaving, delete_mail, new_homes.values()),
         undeclared=tuple(sorted(undeclared)),
         notes=tuple(notes),
     )
+
+
+def _take_away(writes: Writes, present: Accounts, wanted: Accounts, ours: Collection[str]) -> list[str]:
+    """Delete each row of `ours` that is not wanted; return the others that are not, which stay."""
+    stay: list[str] = []
+    for address in sorted(present.aliases.keys() - wanted.aliases.keys()):
+        if f"alias {address}" in ours:
+            _delete_alias(writes, address, present.aliases[address].targets)
+        else:
+            stay.append(f"alias {address}")
+    for address in sorted(present.mailboxes.keys() - wanted.mailboxes.keys()):
+        if f"mailbox {address}" in ours:
+            _append(writes.delete, "users", address_columns(address))
+        else:
+            stay.append(f"mailbox {address}")
+    kept_domains = {split(row)[1] for row in stay}
+    gone = present.domains.keys() - wanted.domains.keys()
+    # An undeclared domain that is an alias keeps the domain that it is an alias of; it is judged first.
+    for name in sorted(gone, key=lambda name: (not present.domains[name].alias_of, name)):
+        if f"domain {name}" in ours and name not in kept_domains:
+            _append(writes.delete, "domains", {"name": name})
+        else:
+            stay.append(f"domain {name}")
+            kept_domains.add(present.domains[name].alias_of)
+    return stay
 
 
 def _append(rows: dict[str, list[dict[str, object]]], table: str, row: dict[str, object]) -> None:
@@ -109,11 +121,16 @@ def _changed(old: Mapping[str, object], new: Mapping[str, object]) -> dict[str, 
 
 
 def _plan_mailboxes(
-    writes: Writes, found: Found, wanted: Accounts, homes: Mapping[str, str], notes: list[str]
+    writes: Writes,
+    found: Found,
+    wanted: Accounts,
+    lost: Collection[str],
+    returning: Mapping[str, str],
+    notes: list[str],
 ) -> tuple[list[str], dict[str, str]]:
     created: list[str] = []
     new_homes = {address: found.homes[address] for address in wanted.mailboxes if address in found.homes}
-    taken = {*found.homes.values(), *found.retired}
+    taken = {*found.homes.values(), *found.retired, *lost}
     for address, mailbox in sorted(wanted.mailboxes.items()):
         row = mailbox_row(mailbox)
         if address in found.accounts.mailboxes:
@@ -121,8 +138,8 @@ def _plan_mailboxes(
             if changed:
                 writes.update.setdefault("users", []).append((address_columns(address), changed))
             continue
-        home = homes.get(address, "")
-        if not home or home in taken:
+        home = returning.get(address, "")
+        if not home:
             home, said = folders.choose(writes, found, address, mailbox.reuse_mail, taken)
             notes += said
         taken.add(home)

@@ -4,7 +4,7 @@ Owns the words between the server (server.py) and the resources (schema.py, dire
 """
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -13,6 +13,9 @@ from mailinfra.provider.errors import ProviderError
 VERSION = "0.1.0"
 
 Bag = dict[str, Any]
+
+MOST_LINES = 100
+"""Lines about single rows, before the rest is only counted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,3 +77,9 @@ def resource(urn: str) -> Resource:
         raise ProviderError(f"this provider has no resource {token!r}; it has {', '.join(sorted(MODULES))}")
     module: Any = importlib.import_module(MODULES[token])
     return module  # type: ignore[no-any-return]
+
+
+def capped(lines: Sequence[str]) -> list[str]:
+    """Return the first of many lines about single rows, and how many more there are."""
+    more = len(lines) - MOST_LINES
+    return [*lines[:MOST_LINES], *([f"and {more} more rows like these"] if more > 0 else [])]

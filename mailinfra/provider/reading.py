@@ -7,13 +7,13 @@ from mailinfra.provider.database import connected
 from mailinfra.provider.difference import differences
 from mailinfra.provider.imports import connection_for
 from mailinfra.provider.migrations import current
-from mailinfra.provider.model import KINDS, OWNED, STATEMENTS, accounts_bag, camel
+from mailinfra.provider.model import KINDS, NOUNS, OWNED, STATEMENTS, accounts_bag, camel, usual_home
 from mailinfra.provider.passwords import Hashing, fingerprint
 from mailinfra.provider.plugin import Answer
 from mailinfra.provider.rows import Found, find
+from mailinfra.provider.undeclared import undeclared_lines
 
 Bag = dict[str, Any]
-NOUNS = {"domains": "domain", "mailboxes": "mailbox", "aliases": "alias"}
 
 
 def read_rows(database: str, state: Bag, inputs: Bag) -> Answer | None:
@@ -46,10 +46,7 @@ def read_rows(database: str, state: Bag, inputs: Bag) -> Answer | None:
             held.pop(address, None)
             warnings.append(f"mailbox {address}: its password was changed by hand; the stack decides it")
     undeclared.sort()
-    warnings += [
-        f"{row}: nobody declared it; it is left alone unless `undeclared: remove` says so"
-        for row in undeclared
-    ]
+    warnings += undeclared_lines(undeclared, inputs)
     declared_passwords = {**(inputs.get("passwords") or {})}
     for address in set(state.get("passwords") or {}) - set(held):
         declared_passwords.pop(address, None)
@@ -59,6 +56,7 @@ def read_rows(database: str, state: Bag, inputs: Bag) -> Answer | None:
             **actual,
             "passwords": held,
             "retiredHomes": homes.kept(found),
+            "lostHomes": homes.lost(found, state),
             "undeclaredRows": undeclared,
         },
         inputs={**inputs, **actual, "passwords": declared_passwords},
@@ -102,12 +100,10 @@ def imported(connection: Bag, bags: Bag, found: Found) -> Bag:
         "deleteMail": {},
         "hashing": {camel(name): value for name, value in vars(default).items()},
         "initialPasswords": {},
+        "adoptedPasswords": [],
         "fingerprints": {address: fingerprint(stored) for address, stored in owned.items()},
-        "homes": {
-            address: home
-            for address, home in found.homes.items()
-            if home != "/".join(address.split("@")[::-1])
-        },
+        "homes": {address: home for address, home in found.homes.items() if home != usual_home(address)},
         "retiredHomes": homes.kept(found),
+        "lostHomes": {},
         "undeclaredRows": [],
     }

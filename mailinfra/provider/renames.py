@@ -103,7 +103,7 @@ def refuse_taken_names(present: Accounts, wanted: Accounts, managed: Accounts) -
 ADDRESSED = ("mailboxes", "aliases", "passwords", "initialPasswords", "fingerprints", "homes")
 """Maps in a Directory's state that are keyed by address."""
 
-OF_EARLIER_MAILBOXES = ("retiredHomes",)
+OF_EARLIER_MAILBOXES = ("retiredHomes", "lostHomes")
 """Maps in a Directory's state from a folder to the address of a mailbox that is gone."""
 
 
@@ -124,6 +124,8 @@ def follow(state: Mapping[str, Any], renames: Renames) -> dict[str, Any]:
     if "deleteMail" in state:
         listed = state["deleteMail"] or {}
         result["deleteMail"] = {renames.carried(address): said for address, said in listed.items()}
+    if "adoptedPasswords" in state:
+        result["adoptedPasswords"] = sorted(renames.now(address) for address in state["adoptedPasswords"])
     if "undeclaredRows" in state:
         result["undeclaredRows"] = sorted(_row(row, renames) for row in state["undeclaredRows"])
     moved = {renames.now(address): home for address, home in homes_of(state).items()}

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, select
+from sqlalchemy import Connection, Table, bindparam, func, select
 
 from mailinfra.provider import tables
 from mailinfra.provider.model import Accounts, Alias, Domain, Mailbox, split
@@ -25,6 +25,13 @@ MAILBOX_COLUMNS = {
     "reset": "password_reset",
 }
 """Field of a mailbox -> its column; `users.password` itself holds the hash."""
+
+OLDEST_FIRST = (
+    tables.retired_homes.c.retired_at,
+    # Within one second, `name.2` follows `name`, and `name.10` follows `name.9`.
+    func.length(tables.retired_homes.c.home),
+    tables.retired_homes.c.home,
+)
 
 BATCH = 1000
 
@@ -84,7 +91,7 @@ def find(link: Connection) -> Found:
         address: Alias(targets=tuple(sorted(listed)), may_send=may_send[address])
         for address, listed in targets.items()
     }
-    retired = list(link.execute(select(tables.retired_homes)).mappings())
+    retired = list(link.execute(select(tables.retired_homes).order_by(*OLDEST_FIRST)).mappings())
     return Found(
         accounts=Accounts(domains=domains, mailboxes=mailboxes, aliases=aliases),
         hashes=hashes,

@@ -18,13 +18,10 @@ from pulumi.runtime.proto import provider_pb2_grpc
 
 from mailinfra.provider.errors import ProviderError
 from mailinfra.provider.messages import Messages
-from mailinfra.provider.plugin import VERSION, Answer, resource
+from mailinfra.provider.plugin import VERSION, Answer, capped, resource
 from mailinfra.provider.values import marked_map, plain_map
 
 Call = Callable[["Servicer", Any, Any], Coroutine[Any, Any, Any]]
-
-MOST_WARNINGS = 100
-"""Lines about single rows, before the rest is only counted."""
 
 KINDS = {
     "add": proto.PropertyDiff.ADD,
@@ -118,11 +115,8 @@ class Servicer(ProviderServicer):
     def _say(self, urn: str, answer: Answer) -> None:
         for note in answer.notes:
             self._messages.info(urn, note)
-        for warning in answer.warnings[:MOST_WARNINGS]:
+        for warning in capped(answer.warnings):
             self._messages.warn(urn, warning)
-        more = len(answer.warnings) - MOST_WARNINGS
-        if more > 0:
-            self._messages.warn(urn, f"and {more} more rows like these")
 
 
 class _Bare(Provider):

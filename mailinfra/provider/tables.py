@@ -1,6 +1,6 @@
 """The tables as the newest migration leaves them, for reading and writing rows."""
 
-from sqlalchemy import Boolean, Column, Integer, MetaData, String, Table
+from sqlalchemy import TIMESTAMP, Boolean, Column, Integer, MetaData, String, Table, func
 
 metadata = MetaData()
 
@@ -49,5 +49,6 @@ retired_homes = Table(
     Column("home", String(400), primary_key=True),
     Column("userid", String(128), nullable=False),
     Column("domain", String(253), nullable=False),
+    Column("retired_at", TIMESTAMP, nullable=False, server_default=func.now()),
     Column("delete_mail", Boolean, nullable=False),
 )

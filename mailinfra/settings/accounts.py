@@ -66,13 +66,14 @@ class AccountsConfig(Model):
     """Further addresses in these domains."""
 
     undeclared: Annotated[Undeclared, Field(strict=False)] = Undeclared.KEEP
-    """What becomes of rows in the database that are not listed here: `keep` names them at every `up`,
-    `remove` takes them away (their mail only where `deleteMail` names them)."""
+    """What becomes of rows in the database that are not listed here, as far as they are known since the last
+    `up` or `refresh`: `keep` names them at every `up`, `remove` takes them away (their mail only where
+    `deleteMail` names them). A row that an `up` finds first is named by it and removed by the next one."""
 
     delete_mail: Items[EmailAddress] = Field(default=(), examples=[["anna@example.org"]])
     """Addresses whose removed mailboxes lose their mail, also those that were removed earlier; all other mail
-    stays. None of them may be a mailbox; their domains may be gone. Taking an address off this list brings
-    nothing back."""
+    stays. None of them may be a mailbox, or in an alias domain; their domains may be gone. Taking an address
+    off this list brings nothing back."""
 
     hashing: HashingConfig = HashingConfig()
     """Cost of making and checking one password hash."""

@@ -124,6 +124,7 @@ def test_a_row_made_by_hand_in_a_retired_folder_is_removed_as_the_list_says_now(
 ) -> None:
     removed(desk, ANNA, deleteMail={ANNA: True})
     desk.sql("INSERT INTO users (userid, domain, password) VALUES ('anna', 'example.test', 'x')")
+    desk.refresh()
     desk.up(undeclared="remove", deleteMail={ANNA: True} if listed else {})
     assert to_delete(desk) == ({"example.test:anna": ANNA} if listed else {})
     assert desk.state["retiredHomes"] == ({} if listed else {"example.test/anna": ANNA})
@@ -163,3 +164,59 @@ def test_destroy_and_up_forget_no_mark(desk: Desk) -> None:
     state = desk.up()
     assert to_delete(desk) == {"example.test:anna": ANNA}
     assert state["retiredHomes"] == {"example.test/bob": BOB}
+
+
+@pytest.mark.parametrize("refreshed", [False, True])
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_mailbox_that_was_deleted_by_hand_and_then_undeclared_leaves_its_mail_to_nobody(
+    desk: Desk, refreshed: bool, listed: bool
+) -> None:
+    desk.up(mailboxes={ANNA: mailbox(), BOB: mailbox()})
+    desk.sql("DELETE FROM users WHERE userid = 'anna'")
+    if refreshed:
+        desk.refresh()
+        assert desk.state["lostHomes"] == {"example.test/anna": ANNA}
+    declared: dict[str, Any] = {"mailboxes": {BOB: mailbox()}, "deleteMail": {ANNA: True} if listed else {}}
+    assert desk.changes(**declared), "there is something to do, even after a refresh"
+    desk.up(**declared)
+    assert to_delete(desk) == ({"example.test:anna": ANNA} if listed else {})
+    assert desk.state["lostHomes"] == {}
+    assert desk.state["retiredHomes"] == ({} if listed else {"example.test/anna": ANNA})
+    desk.up(mailboxes={ANNA: mailbox(), BOB: mailbox()})
+    assert desk.column("home", ANNA) == "example.test/anna.2", "somebody else has the address now"
+
+
+def test_a_mailbox_that_was_deleted_by_hand_while_its_domain_was_renamed_gets_its_mail_back(
+    desk: Desk,
+) -> None:
+    desk.up(mailboxes={ANNA: mailbox()})
+    desk.sql("DELETE FROM users")
+    moved = {"new.test": {"renamedFrom": "example.test"}}
+    desk.up(domains=moved, mailboxes={"anna@new.test": mailbox()})
+    assert desk.column("home", "anna@new.test") == "example.test/anna"
+
+
+def test_an_address_that_never_had_mail_is_named_when_it_is_listed(desk: Desk) -> None:
+    removed(desk, ANNA)
+    foretold = directory.update(desk.state, desk.inputs(deleteMail={"ana@example.test": True}), preview=True)
+    desk.up(deleteMail={"ana@example.test": True})
+    assert tuple(desk.notes) == foretold.notes
+    assert ["ana@example.test, of which no mail is known" in note for note in desk.notes] == [True]
+    desk.up(deleteMail={"ana@example.test": True, ANNA: True})
+    assert not any("no mail is known" in note for note in desk.notes), "it is said once, and of no other"
+
+
+def test_the_newest_of_many_earlier_mailboxes_is_reused(desk: Desk) -> None:
+    desk.sql(
+        "INSERT INTO retired_homes (home, userid, domain, retired_at) VALUES "
+        "('example.test/anna', 'anna', 'example.test', '2026-03-01'), "
+        "('old.test/anna.3', 'anna', 'example.test', '2026-02-01'), "
+        "('old.test/anna.10', 'anna', 'example.test', '2026-01-01')"
+    )
+    desk.up(mailboxes={ANNA: mailbox(reuseMail=True)})
+    assert desk.column("home", ANNA) == "example.test/anna"
+    desk.sql("UPDATE retired_homes SET retired_at = '2026-01-01'")
+    desk.up()
+    desk.sql("DELETE FROM retired_homes WHERE home = 'example.test/anna'")
+    desk.up(mailboxes={ANNA: mailbox(reuseMail=True)})
+    assert desk.column("home", ANNA) == "old.test/anna.10", "of one second, it is the later number"

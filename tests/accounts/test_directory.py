@@ -101,6 +101,33 @@ def test_a_changed_declaration_of_an_initial_password_does_nothing_and_says_so(d
     assert desk.notes, "it is said again as long as it is so"
 
 
+def test_a_password_that_is_declared_for_an_existing_mailbox_is_not_taken_in_silence(desk: Desk) -> None:
+    first = desk.up(mailboxes={ALICE: mailbox()})["initialPasswords"][ALICE]
+    chosen: dict[str, Any] = {"mailboxes": {ALICE: mailbox()}, "passwords": {ALICE: "chosen"}}
+    assert desk.changes(**chosen) == {}
+    assert any(ALICE in note and "does nothing" in note for note in desk.notes)
+    assert log_in(desk, ALICE, first)
+    desk.up(mailboxes={ALICE: mailbox(reset="once")}, passwords={ALICE: "chosen"})
+    assert log_in(desk, ALICE, "chosen")
+    assert desk.changes(mailboxes={ALICE: mailbox(reset="once")}, passwords={ALICE: "chosen"}) == {}
+    assert desk.notes == []
+
+
+def test_nothing_is_said_of_a_declared_password_that_a_destroy_left_in_force(desk: Desk) -> None:
+    declared: dict[str, Any] = {
+        "mailboxes": {ALICE: mailbox(), BOB: mailbox()},
+        "passwords": {ALICE: "first"},
+    }
+    desk.up(**declared)
+    desk.destroy()
+    desk.up(**declared)
+    assert (desk.changes(**declared), desk.notes) == ({}, [])
+    desk.refresh()
+    assert (desk.changes(**declared), desk.notes) == ({}, [])
+    desk.changes(**{**declared, "passwords": {ALICE: "second", BOB: "chosen"}})
+    assert ["does nothing" in note for note in desk.notes] == [True, True], "both are another one for sure"
+
+
 def test_a_reset_sets_the_password_once(desk: Desk) -> None:
     first = desk.up(mailboxes={ALICE: mailbox()})["initialPasswords"][ALICE]
     again = mailbox(reset="2026-11-22, forgotten")

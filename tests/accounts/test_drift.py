@@ -96,6 +96,32 @@ def test_rows_that_nobody_declared_are_removed_where_the_configuration_says_so(d
     assert desk.changes(**declared) == {}
 
 
+def test_a_row_that_an_update_finds_first_is_named_by_it_and_removed_by_the_next_one(desk: Desk) -> None:
+    desk.up(**DECLARED, undeclared="remove")
+    desk.sql("INSERT INTO users (userid, domain, password) VALUES ('zed', 'example.test', 'x')")
+    assert desk.changes(**DECLARED, undeclared="remove") == {}, "nothing is known of it"
+    changed = {**DECLARED, "aliases": {}, "undeclared": "remove"}
+    foretold = directory.update(desk.state, desk.inputs(**changed), preview=True)
+    assert not any("zed" in note for note in foretold.notes)
+    desk.up(**changed)
+    assert desk.column("password", "zed@example.test") == "x", "no preview could name it"
+    assert any("mailbox zed@example.test" in note and "next `up` removes it" in note for note in desk.notes)
+    assert desk.changes(**changed) == {"undeclaredRows": "update"}
+    foretold = directory.update(desk.state, desk.inputs(**changed), preview=True)
+    assert any("mailbox zed@example.test" in note and "is removed" in note for note in foretold.notes)
+    desk.up(**changed)
+    assert desk.column("password", "zed@example.test") is None
+    assert desk.changes(**changed) == {}
+
+
+def test_rows_that_nobody_declared_are_named_again_though_nothing_changes(desk: Desk) -> None:
+    desk.up(**DECLARED)
+    desk.sql("INSERT INTO users (userid, domain, password) VALUES ('zed', 'example.test', 'x')")
+    desk.refresh()
+    assert desk.changes(**DECLARED) == {}
+    assert [note.startswith("mailbox zed@example.test: nobody declared it") for note in desk.notes] == [True]
+
+
 def test_a_domain_that_still_holds_undeclared_rows_stays(desk: Desk) -> None:
     desk.up(domains={"example.test": {}, "old.test": {}})
     desk.sql("INSERT INTO users (userid, domain, password) VALUES ('zed', 'old.test', 'x')")

@@ -119,7 +119,17 @@ def test_a_preview_names_the_mail_of_a_mailbox_that_was_removed_earlier() -> Non
     assert notes(before, mailboxes={}, deleteMail={U1: True}) == (
         f"the mail of an earlier mailbox {U1} in /mail/example.org/u1 is deleted: deleteMail names it",
     )
-    assert notes(state(mailboxes={}), mailboxes={}, deleteMail={U1: True}) == (), "there is none"
+
+
+def test_a_preview_says_which_listed_address_never_had_mail_as_long_as_it_is_newly_listed() -> None:
+    before = state(mailboxes={U2: {}}) | {"lostHomes": {"example.org/u3": "u3@example.org"}}
+    listed = {U1: True, U2: True, "u3@example.org": True}
+    said = [line for line in notes(before, mailboxes={}, deleteMail=listed) if "no mail" in line]
+    assert said == [
+        f"deleteMail names {U1}, of which no mail is known here; correct its spelling, or remove it"
+    ]
+    before["deleteMail"] = {U1: True}
+    assert not any("no mail" in line for line in notes(before, mailboxes={}, deleteMail=listed))
 
 
 def test_a_preview_on_an_older_state_says_that_it_cannot_name_the_folders() -> None:
@@ -131,17 +141,6 @@ def test_a_preview_on_an_older_state_says_that_it_cannot_name_the_folders() -> N
     (line,) = notes({}, mailboxes={}, deleteMail={U1: True})
     assert "refresh" not in line, "a stack that is new has nothing to refresh"
     assert notes(before, mailboxes={}) == ()
-
-
-def test_a_preview_says_what_becomes_of_the_mail_of_rows_that_nobody_declared() -> None:
-    before = state(mailboxes={}) | {
-        "undeclaredRows": ["alias x@example.org", f"mailbox {U1}", f"mailbox {U2}"]
-    }
-    assert notes(before, mailboxes={}, undeclared="remove", deleteMail={U1: True}) == (
-        f"mailbox {U1}, which nobody declared, is removed: logins end; its mail is deleted: "
-        "deleteMail names it",
-        f"mailbox {U2}, which nobody declared, is removed: logins end; its mail stays",
-    )
 
 
 def test_mail_to_delete_is_a_change_of_its_address_alone() -> None:
