@@ -150,6 +150,16 @@ def test_rows_that_were_changed_by_hand_are_named_and_the_next_up_puts_them_righ
     assert log_in(stack.desk, BOB, stack.passwords()[BOB])
     assert stack.desk.column("password", CAROL) == "x"
     stack.preview("--refresh", "--expect-no-changes")
+    assert f"mailbox {CAROL}: nobody declared it" in stack.up(), "it is named at every `up`"
+
+
+def test_a_preview_refuses_the_rename_that_an_update_would_refuse(stack: Stack) -> None:
+    stack.declare(mailboxes={ALICE: mailbox(), BOB: mailbox()})
+    stack.up()
+    stack.declare(mailboxes={ALICE: mailbox(renamedFrom=BOB)})
+    said = stack.run("preview", fails=True)
+    assert f"cannot rename mailbox {BOB} to {ALICE}: the new name has a row already" in said
+    assert "mailinfra/provider" not in said, "a user's mistake is no stack trace of ours"
 
 
 def test_neither_the_engines_words_nor_its_state_show_a_secret(stack: Stack) -> None:
