@@ -62,7 +62,8 @@ Accounts may live in a file of their own: `accounts: accounts.yaml`, a path from
 file holds what would stand under `accounts`; its editor schema is `accounts.schema.json`. With
 `accounts: external` the database's schema is kept and no row of it is touched.
 
-Every domain answers for `postmaster` and `abuse`, also where nobody declares them.
+Every domain answers for `postmaster` and `abuse`, also where nobody declares them. Declare `postmaster` for
+each domain: otherwise a mailbox that is added may be the one that gets this mail from then on.
 """
 
 

@@ -92,11 +92,11 @@ def client_limits(server: ServerConfig) -> ClientLimits:
 
 
 def postmaster(server: ServerConfig) -> str | None:
-    """Return who gets mail to `postmaster` without a domain: the first domain's, unless the host is one."""
+    """Return who gets mail to `postmaster` without a domain: its own domain's, unless the host is one."""
     accounts = server.accounts
     if accounts is None or server.hostname in {domain.name for domain in accounts.domains}:
         return None
-    return accounts.postmaster()
+    return accounts.postmaster(server.hostname)
 
 
 def reached_at(server: ServerConfig) -> str:

@@ -89,10 +89,15 @@ class AccountsConfig(Model):
             )
         )
 
-    def postmaster(self) -> str | None:
-        """Return who gets mail to `postmaster` without a domain; None while nobody receives mail here."""
+    def postmaster(self, hostname: str) -> str | None:
+        """Return who gets mail to `postmaster` without a domain; None while nobody receives mail here.
+
+        That is the domain which `hostname` lies in, else the first one by the alphabet.
+        """
         known = self.directory()
-        found = (f"postmaster@{one.name}" for one in self.domains if not one.alias_of)
+        names = [one.name for one in self.domains if not one.alias_of]
+        names.sort(key=lambda name: (not hostname.endswith(f".{name}"), name))
+        found = (f"postmaster@{name}" for name in names)
         return next((one for one in found if one in known.aliases or one in known.mailboxes), None)
 
     def directory(self) -> DirectoryEntries:

@@ -13,6 +13,9 @@ from mailinfra.settings.model import Mistake
 ROLES = ("postmaster", "abuse")
 """Names that every domain answers for: RFC 5321 section 4.5.1 and RFC 2142."""
 
+STAND_INS = ("postmaster", "admin", "administrator", "hostmaster")
+"""Names of mailboxes that answer for an undeclared role before all others, the first one first."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Entries:
@@ -52,20 +55,28 @@ def role_addresses(
 ) -> dict[str, str]:
     """Return who gets the mail of each undeclared `postmaster` and `abuse`: address -> mailbox or alias.
 
-    Empty for a domain whose server has no mailbox at all; an alias domain answers through its own domain.
+    Empty for a domain whose server has no mailbox at all; an alias domain answers through its own domain. The
+    order of the lists decides nothing.
     """
     declared = {one.address for one in mailboxes} | {one.address for one in aliases}
-    readers = [one.address for one in mailboxes if one.receives]
+    readers = sorted((one.address for one in mailboxes if one.receives), key=_suitability)
+    nearest: dict[str, str] = {}
+    for address in readers:
+        nearest.setdefault(address.partition("@")[2], address)
     found = {}
     for domain in domains:
-        near = (one for one in readers if one.endswith(f"@{domain.name}"))
-        default = next(near, readers[0] if readers else None)
-        target = domain.postmaster or default
+        target = domain.postmaster or nearest.get(domain.name) or next(iter(readers), None)
         for role in ROLES if target and not domain.alias_of else ():
             address = f"{role}@{domain.name}"
             if address not in declared and target:
                 found[address] = target
     return found
+
+
+def _suitability(address: str) -> tuple[int, str]:
+    """Return where `address` stands among the mailboxes that could answer for a role."""
+    local = address.partition("@")[0]
+    return STAND_INS.index(local) if local in STAND_INS else len(STAND_INS), address
 
 
 class _Rules:

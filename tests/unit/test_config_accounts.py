@@ -222,7 +222,7 @@ def test_whoever_stands_in_for_others_exists(key: str) -> None:
     ]
 
 
-def test_postmaster_and_abuse_of_every_domain_reach_its_first_mailbox() -> None:
+def test_postmaster_and_abuse_of_every_domain_reach_a_mailbox_of_it() -> None:
     entries = directory(
         domains=[{"name": "example.test"}, {"name": "b.test"}, {"name": "c.test", "aliasOf": "b.test"}],
         mailboxes=[mailbox("printer", receives=False), mailbox("alice"), {"address": "ben@b.test"}],
@@ -235,6 +235,23 @@ def test_postmaster_and_abuse_of_every_domain_reach_its_first_mailbox() -> None:
         "abuse@b.test": ["ben@b.test"],
     }
     assert not any(entry["maySend"] for entry in entries.aliases.values()), "nobody asked to be postmaster"
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["bob", "carol"], "bob"),
+        (["carol", "bob"], "bob"),
+        (["dave", "bob", "carol"], "bob"),
+        (["bob", "admin"], "admin"),
+        (["admin", "anna", "postmaster"], "postmaster"),
+    ],
+)
+def test_who_answers_for_an_undeclared_role_does_not_depend_on_the_order(
+    names: list[str], expected: str
+) -> None:
+    entries = directory(mailboxes=[mailbox(name) for name in names], aliases=[])
+    assert entries.aliases["abuse@example.test"]["targets"] == [f"{expected}@example.test"]
 
 
 def test_a_domain_without_mailboxes_is_answered_by_the_servers_first() -> None:
@@ -276,14 +293,16 @@ def test_a_server_without_accounts_is_sound() -> None:
     found = accepted(form(accounts={})).accounts
     assert found is not None
     assert found.directory() == DirectoryEntries(domains={}, mailboxes={}, aliases={})
-    assert found.postmaster() is None
+    assert found.postmaster("mail.example.test") is None
     assert accepted(form(accounts={"domains": [{"name": "example.test"}]})).accounts is not None
 
 
-def test_the_server_itself_is_answered_by_the_first_domains_postmaster() -> None:
-    found = accepted(form()).accounts
+@pytest.mark.parametrize("names", [("a.test", "example.test"), ("example.test", "a.test")])
+def test_the_server_itself_is_answered_by_its_own_domain_whatever_the_order(names: tuple[str, ...]) -> None:
+    found = accepted(accounts(domains=[{"name": name} for name in names])).accounts
     assert found is not None
-    assert found.postmaster() == "postmaster@example.test"
+    assert found.postmaster("mail.example.test") == "postmaster@example.test"
+    assert found.postmaster("mail.elsewhere.test") == "postmaster@a.test"
 
 
 def test_the_rows_say_what_was_declared_and_no_more() -> None:
