@@ -101,7 +101,8 @@ class AliasConfig(Model):
     """Addresses on other servers that get the mail."""
 
     may_send: bool = True
-    """Whether the owners of the target mailboxes may send under this address."""
+    """Whether the owners of the mailboxes that this alias leads to may send under it; over other aliases,
+    where those allow it too."""
 
     def contradictions(self) -> Iterator[Mistake]:
         """Return an alias that leads nowhere."""

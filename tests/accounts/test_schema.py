@@ -1,7 +1,6 @@
 """The tables: made, adopted and brought forwards on a live server."""
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -14,7 +13,6 @@ pytestmark = pytest.mark.accounts
 
 HASH = "$argon2id$v=19$m=65536,t=3,p=1$RmLSeYCr45SE84sqJqv/wA$jGB2u2M9TjZckWR+McZwJredi3Tzqlx3+cipgEcE4BI"
 DOUBLED = "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p={ARGON2ID}" + HASH
-CONFIGS = Path(__file__).parents[2] / "configs"
 ORIGINAL = """
 CREATE TABLE users (
   id INT UNSIGNED AUTO_INCREMENT,
@@ -156,53 +154,6 @@ def test_a_refresh_finds_a_schema_that_was_changed_or_is_gone(desk: Desk) -> Non
     assert found.properties["revision"] == "0002"
     desk.sql("DROP TABLE alembic_version")
     assert schema.read(desk.database, state, state) is None
-
-
-def daemons_queries() -> dict[str, str]:
-    """Return file -> query, for each lookup of Postfix and Dovecot, asked for u7@example.test."""
-    queries = {}
-    for path in sorted((CONFIGS / "postfix" / "mysql").glob("*.cf")):
-        found = re.search(r"^query = ((?:.*\n)(?:[ \t]+.*\n)*)", path.read_text(), re.MULTILINE)
-        if found:
-            queries[path.name] = found.group(1)
-    dovecot = (CONFIGS / "dovecot" / "ext" / "sql.conf.ext").read_text().replace("\\\n", "")
-    for number, query in enumerate(re.findall(r"^ *query = (.*)$", dovecot, re.MULTILINE)):
-        queries[f"sql.conf.ext {number}"] = query
-    for old, new in (
-        ("%{user | username | lower}", "u7"),
-        ("%{user | domain | lower}", "example.test"),
-        ("%{protocol}", "imap"),
-        ("%s", "u7@example.test"),
-        ("%u", "u7"),
-        ("%d", "example.test"),
-    ):
-        queries = {name: query.replace(old, new) for name, query in queries.items()}
-    return queries
-
-
-def test_every_lookup_that_a_daemon_makes_has_an_index(desk: Desk) -> None:
-    people = {f"u{number}@example.test": mailbox() for number in range(200)}
-    desk.up(
-        domains={
-            "example.test": {},
-            **{f"d{number}.test": {"aliasOf": "example.test"} for number in range(50)},
-        },
-        mailboxes=people,
-        aliases={
-            f"a{number}@example.test": {"targets": [*people][:5], "maySend": True} for number in range(50)
-        },
-    )
-    desk.sql("ANALYZE TABLE users, aliases, domains")
-    queries = daemons_queries()
-    assert len(queries) >= 7, "the maps of Postfix and the two questions of Dovecot"
-    for name, query in queries.items():
-        assert "%" not in query, f"{name}: a variable that this test does not know"
-        for step in desk.sql(f"EXPLAIN FORMAT=TRADITIONAL {query}"):
-            table, kind = step[2], step[4]
-            is_quick = (
-                kind in ("const", "ref", "eq_ref", "ref_or_null") or table is None or table.startswith("<")
-            )
-            assert is_quick, f"{name} reads all of {table} ({kind})"
 
 
 def test_the_database_compares_addresses_by_accent_and_width_and_refuses_upper_case(desk: Desk) -> None:

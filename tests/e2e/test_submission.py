@@ -77,6 +77,8 @@ def test_the_time_to_refuse_does_not_tell_who_exists(server: Server) -> None:
         "alice+shop@example.test",
         "sales@example.test",
         "team@example.test",
+        "everyone@example.test",
+        "everyone@twin.test",
         "alice@twin.test",
         "ALICE@example.test",
     ],
