@@ -22,6 +22,9 @@ WORDS = {
 UNQUOTED = {"missing", "unknown", "rule", "tuple_type", "dict_type", "model_type", "model_attributes_type"}
 """Kinds of mistakes whose value says nothing, or stands where somebody might have put a secret."""
 
+SECRET_KEYS = {"database.external": "databasePassword", "smarthost": "smarthostPassword"}
+"""Sections whose password somebody may write into the form -> the key where it belongs."""
+
 
 def explain(error: ValidationError, accounts_file: str | None = None) -> list[str]:
     """Return one line for each mistake; places below `accounts` name `accounts_file`, where there is one."""
@@ -40,9 +43,20 @@ def _lines(error: ValidationError, accounts_file: str | None) -> Iterator[str]:
 
 def _words(mistake: ErrorDetails) -> str:
     if mistake["loc"][-1:] == ("password",):
-        return "must be 'initial' or 'owned'; the password itself belongs to the secret mailinfra:passwords"
+        return _misplaced_password([str(part) for part in mistake["loc"][:-1]])
     message = mistake["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     return WORDS.get(mistake["type"], message.replace("String should have", "must have"))
+
+
+def _misplaced_password(section: list[str]) -> str:
+    """Return what a person reads who wrote a password into the form, by the section that it stands in."""
+    if section[:2] == ["accounts", "mailboxes"]:
+        return "must be 'initial' or 'owned'; the password itself belongs to the secret mailinfra:passwords"
+    keys = SECRET_KEYS.get(".".join(section), "passwords, databasePassword or smarthostPassword")
+    return (
+        "is a secret, and nothing in this form is; remove the line, change the password, and declare it with "
+        f"`pulumi config set --secret`, under mailinfra:{keys}"
+    )
 
 
 def _given(mistake: ErrorDetails) -> str:

@@ -213,6 +213,37 @@ def test_a_form_that_is_one_word_is_refused(config: pulumi.Config) -> None:
         load(config)
 
 
+@pytest.mark.parametrize(
+    ("settings", "place", "key"),
+    [
+        (
+            {
+                "database": {
+                    "external": {"host": "db.example.test", "administrator": "a", "password": "hunter2"}
+                }
+            },
+            "database.external.password",
+            "databasePassword",
+        ),
+        (
+            {"smarthost": {"host": "relay.example.test", "username": "u", "password": "hunter2"}},
+            "smarthost.password",
+            "smarthostPassword",
+        ),
+        ({"password": "hunter2"}, "password", "passwords, databasePassword or smarthostPassword"),
+    ],
+)
+def test_a_password_in_the_form_is_sent_to_the_key_of_its_section(
+    settings: dict[str, Any], place: str, key: str
+) -> None:
+    lines = refused(form(**settings))
+    assert (
+        f"server.{place}: is a secret, and nothing in this form is; remove the line, change the password, "
+        f"and declare it with `pulumi config set --secret`, under mailinfra:{key}"
+    ) in lines
+    assert "hunter2" not in " ".join(lines)
+
+
 def test_passwords_that_are_one_word_are_refused_without_quoting_it(config: pulumi.Config) -> None:
     stack(["passwords"], server=form(), passwords="hunter2")
     with pytest.raises(
