@@ -5,6 +5,7 @@ rules between entries (rules.py) or the rows in the database (mailinfra/accounts
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, NoReturn, Self
@@ -14,7 +15,7 @@ from pydantic import Field, ModelWrapValidatorHandler, TypeAdapter, ValidationEr
 from mailinfra.settings import rules
 from mailinfra.settings.entries import AliasConfig, DomainConfig, MailboxConfig
 from mailinfra.settings.model import Items, Mistake, Model, camel_case, refuse
-from mailinfra.types import EmailAddress, Protocol
+from mailinfra.types import EmailAddress, Protocol, ascii_domain, email_address
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,22 +134,32 @@ _ENTRIES: dict[str, TypeAdapter[Any]] = {
 def _sound_entries(given: Any) -> rules.Entries:
     sound: dict[str, dict[int, Any]] = {place: {} for place in _ENTRIES}
     unsure: set[str] = set()
+    unreadable: set[str] = set()
     for place, kind in _ENTRIES.items():
-        items = given.get(camel_case(place)) if isinstance(given, dict) else None
+        items = given.get(camel_case(place), []) if isinstance(given, dict) else None
+        if not isinstance(items, list):
+            unreadable.add(place)
         for index, item in enumerate(items if isinstance(items, list) else ()):
             try:
                 sound[place][index] = kind.validate_python(item)
             except ValidationError:
                 unsure |= _mentioned(item)
-    return rules.Entries(**sound, unsure=frozenset(unsure))
+    return rules.Entries(**sound, unsure=frozenset(unsure), unreadable=frozenset(unreadable))
 
 
 def _mentioned(item: Any) -> set[str]:
     """Return the names that a malformed entry was meant to declare, so that no other entry is blamed for
     them."""
-    if not isinstance(item, dict):
-        return set()
-    return {item[key] for key in ("name", "address") if isinstance(item.get(key), str)}
+    texts = [item.get(key) for key in ("name", "address")] if isinstance(item, dict) else [item]
+    return {_as_stored(text) for text in texts if isinstance(text, str)}
+
+
+def _as_stored(text: str) -> str:
+    """Return a name or an address in the form that others mention it in, whatever its spelling."""
+    for form in (email_address, ascii_domain):
+        with suppress(ValueError):
+            return form(text.lower())
+    return text
 
 
 def _domain(domain: DomainConfig) -> dict[str, Any]:

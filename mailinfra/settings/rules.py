@@ -36,6 +36,9 @@ class Entries:
     unsure: frozenset[str] = field(default_factory=frozenset)
     """Names and addresses of malformed entries: whoever mentions them may be right."""
 
+    unreadable: frozenset[str] = field(default_factory=frozenset)
+    """Which of these are no lists: what they would declare is not known, and nobody is blamed for it."""
+
 
 def contradictions(entries: Entries) -> Iterator[Mistake]:
     """Return every entry that does not fit the others."""
@@ -83,6 +86,8 @@ class _Rules:
     def __init__(self, entries: Entries) -> None:
         self.entries = entries
         self.unsure_domains = {one for one in entries.unsure if "@" not in one}
+        self.any_domain = "domains" in entries.unreadable
+        self.any_address = not entries.unreadable.isdisjoint({"domains", "mailboxes", "aliases"})
         self.by_name = {one.name: one for one in entries.domains.values()}
         self.by_mailbox = {one.address: one for one in entries.mailboxes.values()}
         self.by_alias = {one.address: one for one in entries.aliases.values()}
@@ -131,7 +136,7 @@ class _Rules:
             yield Mistake(
                 place=place, reason=f"{of!r} is the domain itself; name another one, or remove the line"
             )
-        elif original is None and of not in self.unsure_domains:
+        elif original is None and not self._may_be_declared(of):
             yield Mistake(place=place, reason=f"{of!r} is no declared domain; add it to 'domains'")
         elif original is not None and original.alias_of:
             reason = f"{of!r} is an alias domain itself; write {original.alias_of!r}"
@@ -143,7 +148,7 @@ class _Rules:
             for index, item in items.items():
                 local, _, name = item.address.partition("@")
                 domain = self.by_name.get(name)
-                if domain is None and name not in self.unsure_domains:
+                if domain is None and not self._may_be_declared(name):
                     reason = f"{item.address!r} is in no declared domain; add {name!r} to 'domains'"
                     yield Mistake(place=(place, index, "address"), reason=reason)
                 elif domain is not None and domain.alias_of:
@@ -164,10 +169,14 @@ class _Rules:
                     reason = f"{forward!r} is in a domain of ours; move it to 'targets'"
                     yield Mistake(place=("aliases", index, "forwards", number), reason=reason)
 
+    def _may_be_declared(self, domain: str) -> bool:
+        """Return whether a malformed part of the lists may have been meant to declare `domain`."""
+        return self.any_domain or domain in self.unsure_domains
+
     def _unreachable(self, target: str) -> str | None:
         local, _, name = target.partition("@")
         domain = self.by_name.get(name)
-        if target in self.by_alias or target in self.entries.unsure or name in self.unsure_domains:
+        if target in self.by_alias or target in self.entries.unsure or self._may_be_declared(name):
             return None
         if domain is None:
             return (
@@ -175,6 +184,8 @@ class _Rules:
             )
         if domain.alias_of:
             return f"is in an alias domain; write '{local}@{domain.alias_of}'"
+        if target not in self.by_mailbox and self.any_address:
+            return None
         if target not in self.by_mailbox:
             return "is neither a mailbox nor an alias; declare it, or correct its spelling"
         if not self.by_mailbox[target].receives:
@@ -215,7 +226,7 @@ class _Rules:
     def roles(self) -> Iterator[Mistake]:
         """Return each domain whose postmaster nobody would be."""
         entries = self.entries
-        if entries.unsure or not entries.aliases:
+        if entries.unsure or entries.unreadable or not entries.aliases:
             return
         given = role_addresses(list(entries.domains.values()), list(entries.mailboxes.values()), [])
         answered = {*given, *self.by_mailbox, *self.by_alias}

@@ -480,6 +480,33 @@ def test_a_malformed_entry_hides_no_other_mistake_and_nobody_is_blamed_for_it() 
     ]
 
 
+@pytest.mark.parametrize(
+    ("domains", "place"),
+    [
+        ([{"name": "Bücher.test"}], "domains.0.name: must be lower case"),
+        (["bücher.test"], "domains.0: must be a group of settings"),
+        (["xn--bcher-kva.test"], "domains.0: must be a group of settings"),
+        ([{"name": "bücher.test", "colour": 1}], "domains.0.colour: is no setting"),
+        ("bücher.test", "domains: must be a list"),
+        ({"name": "bücher.test"}, "domains: must be a list"),
+    ],
+)
+def test_a_malformed_domain_is_one_mistake_and_no_mailbox_is_blamed_for_it(domains: Any, place: str) -> None:
+    given = accounts(
+        domains=domains,
+        mailboxes=[{"address": "alice@bücher.test"}, {"address": "bob@xn--bcher-kva.test"}],
+        aliases=[{"address": "sales@bücher.test", "targets": ["alice@bücher.test"]}],
+    )
+    (line,) = refused(given)
+    assert line.startswith(f"server.accounts.{place}")
+
+
+@pytest.mark.parametrize("mailboxes", [["alice@example.test"], [{"address": "Alice@example.test"}], "alice"])
+def test_a_malformed_mailbox_is_one_mistake_and_no_alias_is_blamed_for_it(mailboxes: Any) -> None:
+    (line,) = refused(accounts(mailboxes=mailboxes))
+    assert line.startswith("server.accounts.mailboxes")
+
+
 def test_too_much_memory_for_a_hash_is_refused() -> None:
     assert refused(accounts(hashing={"memoryKib": 131072})) == [
         "server.accounts.hashing.memoryKib: must be less than or equal to 65536; given 131072"
