@@ -69,13 +69,14 @@ def load_secrets(config: pulumi.Config) -> Secrets:
 def check(given: Any, beside: Beside) -> ServerConfig:
     """Return the checked form; raise pulumi.RunError with one line for each mistake in it and beside it."""
     given, accounts_file, lines = with_accounts(given)
+    declared = given.get("accounts", {}) if isinstance(given, dict) and not lines else None
     server = None
     try:
         server = ServerConfig.model_validate(given)
     except ValidationError as error:
         lines += explain(error, accounts_file)
     lines += beside.mistakes
-    lines += password_mistakes(beside.passwords, given.get("accounts") if isinstance(given, dict) else None)
+    lines += password_mistakes(beside.passwords, declared)
     if server is not None:
         lines += unpaired(server, beside)
     if lines or server is None:

@@ -3,6 +3,7 @@
 Owns reading that file and the rules between passwords and mailboxes. Does not own pulumi's side (config.py).
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,10 @@ import yaml
 
 from mailinfra.hashes import fault
 from mailinfra.types import email_address
+
+DATE, TEXT = "tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:str"
+NAMES = re.compile(r"(alias|anchor|tag|handle) ['\"].*")
+"""What PyYAML quotes of the file in its messages: a password may begin with `*`, `&` or `!`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,12 +48,37 @@ def read_accounts(path: str) -> Any:
     except UnicodeDecodeError:
         raise ValueError("is not UTF-8 text; save it as such") from None
     except yaml.YAMLError as error:
-        raise ValueError(f"is no YAML: {' '.join(str(error).split())}") from None
+        raise ValueError(f"is no YAML: {_problem(error)}") from None
     return {} if content is None else content
 
 
+def _problem(error: yaml.YAMLError) -> str:
+    """Return what is wrong and where; never the line itself, for somebody may have put a password there."""
+    problem = NAMES.sub(r"\1", getattr(error, "problem", None) or "it holds characters that no text has")
+    mark = getattr(error, "problem_mark", None)
+    where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+    return f"{problem}{where}; correct it there"
+
+
 class StrictLoader(yaml.SafeLoader):
-    """Reads YAML as it is, and refuses a key that stands twice: the first one would silently be lost."""
+    """Reads YAML as it is, and refuses a key that stands twice: the first one would silently be lost.
+
+    A date stays the text that a person wrote: no setting is one, and `reset` is often written like one.
+    """
+
+    def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
+        """Return the tag of a node that has none of its own."""
+        tag: str = super().resolve(kind, value, implicit)  # type: ignore[no-untyped-call]
+        return TEXT if tag == DATE else tag
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Return the value of `node`; raise ConstructorError where a tag such as `!!int` asks for another."""
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, LookupError, AttributeError):
+            raise yaml.constructor.ConstructorError(
+                problem="a value is not of the kind that its tag says", problem_mark=node.start_mark
+            ) from None
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Return the mapping of `node`; raise ConstructorError for a repeated key."""
@@ -91,7 +121,8 @@ def by_stored_address(passwords: Mapping[str, str]) -> dict[str, str]:
 def password_mistakes(passwords: Any, accounts: Any) -> Iterator[str]:
     """Return a line for each declared password that cannot be used, quoting none of them.
 
-    `accounts` is what a person wrote, before any check: so these mistakes are told together with all others.
+    `accounts` is what a person wrote, before any check: so these mistakes are told together with all others;
+    None where it could not be read, so that no mailbox is missed.
     """
     if passwords is None:
         passwords = {}
@@ -99,23 +130,50 @@ def password_mistakes(passwords: Any, accounts: Any) -> Iterator[str]:
         yield "mailinfra:passwords: must be an object of addresses, each with its password"
         return
     mailboxes = _mailboxes(accounts)
+    if isinstance(accounts, dict) and not isinstance(accounts.get("mailboxes", []), list):
+        accounts = None
+    first: dict[str, str] = {}
     for address, password in sorted(passwords.items()):
-        if accounts == "external":
-            yield f"mailinfra:passwords: {address!r} is of no use with external accounts; remove it"
-        elif stored_address(address) not in mailboxes:
-            yield f"mailinfra:passwords: {address!r} is no declared mailbox; add it, or remove the password"
+        if reason := _key_fault(address, first, accounts, mailboxes):
+            yield f"mailinfra:passwords: {address!r} {reason}"
+        first.setdefault(_meant(address), address)
         if reason := fault(password) if isinstance(password, str) else "is no text; write it in quotes":
             yield f"mailinfra:passwords: the password of {address!r} {reason}"
-    declared = {stored_address(address) for address in passwords}
     for address, policy in mailboxes.items():
-        if policy == "owned" and address not in declared:
+        if policy == "owned" and address not in first:
             yield (
                 f"mailinfra:passwords: {address!r} is missing, and its mailbox says 'password: owned'; "
                 f"`pulumi config set --secret --path 'mailinfra:passwords[\"{address}\"]'`"
             )
 
 
+def _key_fault(
+    address: str, first: Mapping[str, str], accounts: Any, mailboxes: Mapping[str, Any]
+) -> str | None:
+    """Return what is wrong with the key of a password; `first` holds the keys before it."""
+    if accounts == "external":
+        return "is of no use with external accounts; remove it"
+    meant = _meant(address)
+    if meant in first:
+        return f"is the same address as {first[meant]!r}, with a password of its own; remove one of the two"
+    try:
+        email_address(address)
+    except ValueError as error:
+        return str(error)
+    is_known = accounts is None or meant in mailboxes
+    return None if is_known else "is no declared mailbox; add it, or remove the password"
+
+
+def _meant(address: str) -> str:
+    """Return the address that somebody meant, whatever its case and the form of its domain."""
+    return stored_address(address.lower())
+
+
 def _mailboxes(accounts: Any) -> dict[str, Any]:
+    """Return address -> password policy of each entry, as far as a malformed one tells what it meant."""
     items = accounts.get("mailboxes") if isinstance(accounts, dict) else None
-    entries = [item for item in (items if isinstance(items, list) else []) if isinstance(item, dict)]
-    return {stored_address(str(item.get("address"))): item.get("password") for item in entries}
+    found: dict[str, Any] = {}
+    for item in items if isinstance(items, list) else []:
+        entry = item if isinstance(item, dict) else {"address": item}
+        found[_meant(str(entry.get("address")))] = entry.get("password")
+    return found
