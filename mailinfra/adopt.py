@@ -18,6 +18,9 @@ from mailinfra.provider.errors import ProviderError
 
 PASSWORD = "MAILINFRA_DATABASE_PASSWORD"  # noqa: S105 - the variable's name
 HEAD = "# Domains, mailboxes and aliases, for `accounts:` of the stack file (docs/configuration.md).\n"
+READ_SECONDS = 20
+"""How long one answer may take: rows are only read, and somebody waits at the terminal."""
+
 NEEDED = {"userid", "domain", "password"}
 """Columns without which a table `users` is another one."""
 
@@ -28,7 +31,7 @@ def read(connection: Mapping[str, Any]) -> Adoption:
 
     from mailinfra.provider.database import connected
 
-    with connected(connection) as link:
+    with connected(connection, READ_SECONDS) as link:
         tables = set(inspect(link).get_table_names())
         if "users" not in tables:
             name = connection["database"]

@@ -17,6 +17,12 @@ from mailinfra.settings.entries import AliasConfig, DomainConfig, MailboxConfig
 from mailinfra.settings.model import Model
 from mailinfra.types import PasswordPolicy, Protocol
 
+TEXTS = {
+    *("userid", "domain", "password", "claimant", "description"),
+    *("display_name", "password_policy", "password_reset"),
+}
+"""Columns of `users` that hold text in tables of ours."""
+
 CONFIDED = re.compile(r"passw|pwd|secret", re.IGNORECASE)
 
 
@@ -39,7 +45,7 @@ def declaration(rows: Iterable[Mapping[str, Any]], others: Mapping[str, Any] | N
     remarks: list[str] = []
     mailboxes: list[dict[str, Any]] = []
     domains = dict((others or {}).get("domains", {}))
-    for row in rows:
+    for row in map(_normalised, rows):
         address = f"{row['userid']}@{row['domain']}".lower()
         choices = {} if others is None else _choices(row)
         entry = {"address": address, **_texts(address, row, remarks), **choices}
@@ -57,6 +63,21 @@ def declaration(rows: Iterable[Mapping[str, Any]], others: Mapping[str, Any] | N
         ],
     }
     return Adoption(accounts=accounts, remarks=[*remarks, *_contradictions(accounts)])
+
+
+def _normalised(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row with names in lower case and texts in its text columns.
+
+    Somebody else's table may have them as NULL, as bytes (VARBINARY) or as numbers.
+    """
+    columns = {name.lower(): value for name, value in row.items()}
+    return {name: _text(value) if name in TEXTS else value for name, value in columns.items()}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return "" if value is None else str(value)
 
 
 def _texts(address: str, row: Mapping[str, Any], remarks: list[str]) -> dict[str, str]:
@@ -87,7 +108,7 @@ def _choices(row: Mapping[str, Any]) -> dict[str, Any]:
         choices["protocols"] = protocols
     if row["password_policy"] != PasswordPolicy.INITIAL:
         choices["password"] = row["password_policy"]
-    if row["password_reset"]:
+    elif row["password_reset"]:
         # Without it the row would forget what it was reset for, and the same text would reset it once more.
         choices["reset"] = row["password_reset"]
     return choices

@@ -15,6 +15,9 @@ from sqlalchemy.pool import NullPool
 from mailinfra.provider.errors import ProviderError
 
 CONNECT_SECONDS = 10
+READ_SECONDS = 300
+"""How long one answer may take: a migration of a large table."""
+
 LOCK_SECONDS = 60
 """How long a second `pulumi up` waits for the first one before it gives up."""
 
@@ -34,11 +37,14 @@ REMEDIES = {
 
 
 @contextmanager
-def connected(connection: Mapping[str, Any]) -> Iterator[Connection]:
-    """Yield a connection to the database that `connection` (a property bag) names."""
+def connected(connection: Mapping[str, Any], read_seconds: int = READ_SECONDS) -> Iterator[Connection]:
+    """Yield a connection to the database that `connection` (a property bag) names.
+
+    A server that is silent for `read_seconds` is given up.
+    """
     engine = sqlalchemy.create_engine(
         "mysql+pymysql://",
-        creator=lambda: _connect(connection),
+        creator=lambda: _connect(connection, read_seconds),
         poolclass=NullPool,
         hide_parameters=True,  # an error would print hashes
     )
@@ -82,7 +88,7 @@ def _release(link: Connection, name: str) -> None:
         link.invalidate()  # the server frees the lock of a connection that is gone
 
 
-def _connect(connection: Mapping[str, Any]) -> "pymysql.Connection[Any]":
+def _connect(connection: Mapping[str, Any], read_seconds: int) -> "pymysql.Connection[Any]":
     context = _trusting(connection)
     if not connection.get("verify", True):
         context.check_hostname = False
@@ -96,7 +102,7 @@ def _connect(connection: Mapping[str, Any]) -> "pymysql.Connection[Any]":
             database=connection["database"],
             charset="utf8mb4",
             connect_timeout=CONNECT_SECONDS,
-            read_timeout=300,
+            read_timeout=read_seconds,
             ssl=context,
             client_flag=pymysql.constants.CLIENT.FOUND_ROWS,
         )

@@ -70,7 +70,7 @@ def certificate(path: str) -> x509.Certificate:
     """Return the first certificate of a PEM file; raise ValueError with what is wrong with the file."""
     text = _read(path)
     if b"PRIVATE KEY" in text:
-        raise ValueError("holds a private key; name the certificate here and the key in 'keyFile'")
+        raise ValueError("holds a private key; name the file that holds the certificate")
     try:
         found = x509.load_pem_x509_certificates(text)[0]
         found.public_key()

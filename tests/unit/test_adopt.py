@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pymysql
 import pytest
 import typer
 import yaml
@@ -17,7 +18,7 @@ HASH = "$argon2id$v=19$m=65536,t=3,p=1$RmLSeYCr45SE84sqJqv/wA$jGB2u2M9TjZckWR+Mc
 SOUND = "{ARGON2ID}" + HASH
 
 
-def row(userid: str = "usermail", **changes: Any) -> dict[str, Any]:
+def row(userid: str | None = "usermail", **changes: Any) -> dict[str, Any]:
     columns = {"id": 19, "domain": "example.com", "password": SOUND, "claimant": "", "description": ""}
     return {"userid": userid, **columns, **changes}
 
@@ -100,6 +101,43 @@ def test_a_row_of_ours_is_declared_with_what_is_not_the_default(
     assert declared(**columns) == lines
 
 
+def test_a_reset_of_a_password_that_the_stack_owns_by_now_is_not_declared() -> None:
+    assert declared(password_policy="owned", password_reset="forgotten") == {"password": "owned"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"userid": b"usermail", "domain": b"Example.com", "password": SOUND.encode(), "claimant": b"admin"},
+        {"claimant": None, "description": None},
+        {"UserID": "usermail"},
+    ],
+)
+def test_a_table_with_other_kinds_of_columns_is_declared_all_the_same(changes: dict[str, Any]) -> None:
+    given = row() | changes
+    if "UserID" in changes:
+        given.pop("userid")
+    found = adoption.declaration([given])
+    assert found.remarks == []
+    (entry,) = found.accounts["mailboxes"]
+    assert entry["address"] == "usermail@example.com"
+
+
+def test_numbers_and_nothing_in_text_columns_are_no_trace() -> None:
+    rows = [
+        row(description=7),
+        row("anna", password=None),
+        row(None, domain=None),
+        row("zo", domain=b"\xff.test"),
+    ]
+    found = adoption.declaration(rows)
+    assert [one.get("description") for one in found.accounts["mailboxes"]] == [None, "7"]
+    remarks = "\n".join(found.remarks)
+    assert "anna@example.com: its password is no hash" in remarks
+    assert "mailbox @: cannot be declared" in remarks
+    assert "mailbox zo@\ufffd.test: cannot be declared" in remarks
+
+
 def test_columns_of_that_name_in_somebody_elses_table_mean_nothing() -> None:
     (entry,) = adoption.declaration([our_row() | {"enabled": 0}]).accounts["mailboxes"]
     assert entry == {"address": "alice@example.com"}
@@ -170,6 +208,13 @@ def test_a_ca_file_that_is_none_is_refused_with_the_remedy(tmp_path: Path) -> No
     )
 
 
+def test_a_private_key_in_place_of_the_ca_is_told_in_words_of_this_command(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("-----BEGIN PRIVATE KEY-----")
+    assert refusal("--ca-file", f"{tmp_path}/key") == (
+        f"--ca-file: '{tmp_path}/key' holds a private key; name the file that holds the certificate"
+    )
+
+
 def test_an_output_that_cannot_be_written_is_refused_before_a_password_is_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,3 +255,16 @@ def test_a_server_that_does_not_answer_is_one_line(
     said = refusal(*arguments)
     assert line in said
     assert "correct" in said
+
+
+def test_a_server_that_is_silent_is_given_up_after_half_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited = {}
+
+    def connect(**arguments: Any) -> None:
+        waited.update(arguments)
+        raise pymysql.OperationalError(2013, "Lost connection to MySQL server during query (timed out)")
+
+    monkeypatch.setenv(adopt.PASSWORD, "x")
+    monkeypatch.setattr(pymysql, "connect", connect)
+    assert "timed out" in refusal()
+    assert waited["connect_timeout"] + waited["read_timeout"] <= 30

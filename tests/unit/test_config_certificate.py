@@ -108,8 +108,8 @@ def test_certificate_and_key_that_do_not_belong_together_are_refused(files: Make
 def test_certificate_and_key_that_are_swapped_are_refused(files: Maker) -> None:
     files("mail.example.test")
     assert refused(form(certificate={"certificateFile": "key.pem", "keyFile": "cert.pem"})) == [
-        "server.certificate.certificateFile: holds a private key; name the certificate here and the key in "
-        "'keyFile'; given 'key.pem'",
+        "server.certificate.certificateFile: holds a private key; name the file that holds the certificate; "
+        "given 'key.pem'",
         "server.certificate.keyFile: holds a certificate; name the private key here and the certificate in "
         "'certificateFile'; given 'cert.pem'",
     ]
