@@ -6,17 +6,32 @@ is the provider's.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 MEMORY_LIMIT_KIB = 65536
 """More than this a Dovecot auth process may be unable to allocate, which it answers as a wrong password."""
 
 ACCEPTED = {
-    "ARGON2ID": re.compile(r"\$argon2id\$v=19\$m=(\d+),t=\d+,p=\d+\$[A-Za-z0-9+/]{11,}\$[A-Za-z0-9+/]{22,}"),
-    "BLF-CRYPT": re.compile(r"\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}"),
-    "SHA512-CRYPT": re.compile(r"\$6\$(rounds=\d+\$)?[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{86}"),
-    "PBKDF2": re.compile(r"\$1\$[^$]{8,}\$\d+\$[0-9a-f]{40,}"),
+    "ARGON2ID": re.compile(
+        r"\$argon2id\$v=19\$m=(?P<memory>\d{1,9}),t=(?P<iterations>\d{1,9}),p=(?P<lanes>\d{1,9})"
+        r"\$[A-Za-z0-9+/]{11,}\$[A-Za-z0-9+/]{22,}"
+    ),
+    "BLF-CRYPT": re.compile(r"\$2[aby]\$(?P<cost>\d\d)\$[./A-Za-z0-9]{53}"),
+    "SHA512-CRYPT": re.compile(
+        r"\$6\$(rounds=(?P<rounds>\d{1,18})\$)?[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{86}"
+    ),
+    "PBKDF2": re.compile(r"\$1\$[^$]{8,}\$(?P<rounds>\d{1,18})\$[0-9a-f]{40,}"),
 }
+COSTS = {
+    "ARGON2ID": {"iterations": (1, 16), "lanes": (1, 8)},
+    "BLF-CRYPT": {"cost": (4, 15)},
+    "SHA512-CRYPT": {"rounds": (1000, 5_000_000)},
+    "PBKDF2": {"rounds": (1, 5_000_000)},
+}
+"""Least and most of what makes a hash slow. With less than the least, the schemes have no such hash and every
+login fails (crypt(5), RFC 9106); with more than the most, one login takes seconds, and a few at a time keep
+Dovecot's auth workers from all others."""
+
 _PREFIX = re.compile(r"\{([A-Za-z0-9.-]+)\}")
 _WEAK = re.compile(r"\$(1|2|2x|5|md5|apr1|sha1|argon2i|argon2d)\$")
 _BARE = {
@@ -65,10 +80,27 @@ def fault(declared: str) -> str | None:
     form = ACCEPTED[scheme].fullmatch(rest)
     if form is None:
         return f"is not a well-formed {scheme} hash; copy it again, whole"
-    if scheme == "ARGON2ID" and int(form.group(1)) > MEMORY_LIMIT_KIB:
+    return _cost_fault(scheme, {name: int(value) for name, value in form.groupdict().items() if value})
+
+
+def _cost_fault(scheme: str, given: Mapping[str, int]) -> str | None:
+    """Return what is wrong with the cost of a well-formed hash."""
+    for name, (least, most) in COSTS[scheme].items():
+        if name in given and not least <= given[name] <= most:
+            return (
+                f"has {name} {given[name]}, and {scheme} is taken with {least} to {most}: below it no login "
+                "could work, above it each would take seconds and hold up all others; hash it again"
+            )
+    memory = given.get("memory", 0)
+    if memory > MEMORY_LIMIT_KIB:
         return (
             f"needs more than {MEMORY_LIMIT_KIB} KiB of memory, which an auth process may not have; hash "
             f"it again"
+        )
+    if memory < 8 * given.get("lanes", 0):
+        return (
+            f"has {memory} KiB of memory for {given['lanes']} lanes, and each needs 8 KiB (RFC 9106): no "
+            "login could work; hash it again"
         )
     return None
 

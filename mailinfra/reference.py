@@ -54,7 +54,8 @@ Secrets never stand in `mailinfra:server`. Each has a key of its own beside it, 
 - `mailinfra:databasePassword`, the administrator's, with `database.external`.
 - `mailinfra:smarthostPassword`, with `smarthost.username`.
 
-Accepted hashes: `{ARGON2ID}` (up to 64 MiB of memory), `{BLF-CRYPT}` (bcrypt), `{SHA512-CRYPT}`, `{PBKDF2}`.
+Accepted hashes: `{ARGON2ID}` (up to 64 MiB of memory, 16 iterations and 8 lanes), `{BLF-CRYPT}` (bcrypt, cost
+4 to 15), `{SHA512-CRYPT}` and `{PBKDF2}` (up to 5,000,000 rounds).
 """
 
 ACCOUNTS = """

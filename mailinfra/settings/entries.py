@@ -69,7 +69,8 @@ class MailboxConfig(Model):
     """Who asked for the mailbox, up to 20 characters."""
 
     reset: str = Field(default="", max_length=100, examples=["2026-11-22, forgotten"])
-    """Any new text, up to 100 characters, sets the password once more: a declared or a generated one."""
+    """Any new text, up to 100 characters, sets the password once more: a declared or a generated one.
+    With `password: owned` change that one instead."""
 
     reuse_mail: bool = False
     """Whether a mailbox that is added gets the mail that an earlier one of the same address left behind;
@@ -79,7 +80,13 @@ class MailboxConfig(Model):
     """Its address until now: mail and password move along. It is done once; the line may stay."""
 
     def contradictions(self) -> Iterator[Mistake]:
-        """Return a way to read mail that never arrives, or no way to use the mailbox at all."""
+        """Return mail to read that never arrives, no way to use the mailbox at all, or an idle reset."""
+        if self.reset and self.password is PasswordPolicy.OWNED:
+            reason = (
+                "sets nothing with 'password: owned', for the stack decides that password; change the one in "
+                "mailinfra:passwords, and remove this line"
+            )
+            yield Mistake(place=("reset",), reason=reason, about=("password",))
         if not self.receives and Protocol.SUBMISSION not in self.protocols:
             reason = "leaves no use: it neither receives mail nor sends it; add 'submission', or receive mail"
             yield Mistake(place=("protocols",), reason=reason, about=("receives",))

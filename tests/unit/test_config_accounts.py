@@ -371,6 +371,14 @@ def test_a_mailbox_that_receives_nothing_has_nothing_to_read() -> None:
     ]
 
 
+def test_a_reset_of_a_password_that_the_stack_owns_is_refused() -> None:
+    given = accounts(mailboxes=[mailbox("alice"), mailbox("bob", password="owned", reset="forgotten")])
+    assert refused(given, passwords={"bob@example.test": "hunter2"}) == [
+        "server.accounts.mailboxes.1.reset: sets nothing with 'password: owned', for the stack decides that "
+        "password; change the one in mailinfra:passwords, and remove this line"
+    ]
+
+
 def test_a_rename_from_an_address_that_is_still_there_is_refused() -> None:
     assert refused(
         accounts(mailboxes=[mailbox("alice"), mailbox("bob", renamedFrom="alice@example.test")])

@@ -192,9 +192,43 @@ def test_a_password_that_would_never_work_is_refused_and_not_quoted(password: st
     assert "hunter2" not in line
 
 
+def argon2(cost: str) -> str:
+    return f"{{ARGON2ID}}$argon2id$v=19${cost}$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNo"
+
+
+@pytest.mark.parametrize(
+    ("password", "reason"),
+    [
+        (f"$2y$03${'a' * 53}", "has cost 3, and BLF-CRYPT is taken with 4 to 15"),
+        (f"$2y$16${'a' * 53}", "has cost 16, and BLF-CRYPT is taken with 4 to 15"),
+        (argon2("m=65536,t=17,p=1"), "has iterations 17, and ARGON2ID is taken with 1 to 16"),
+        (argon2("m=65536,t=0,p=1"), "has iterations 0, and ARGON2ID is taken with 1 to 16"),
+        (argon2("m=65536,t=3,p=9"), "has lanes 9, and ARGON2ID is taken with 1 to 8"),
+        (argon2("m=31,t=3,p=4"), "has 31 KiB of memory for 4 lanes, and each needs 8 KiB"),
+        (argon2("m=99999999999999,t=3,p=4"), "is not a well-formed ARGON2ID hash"),
+        (f"$6$rounds=999$salt${'a' * 86}", "has rounds 999, and SHA512-CRYPT is taken with 1000 to 5000000"),
+        (f"$6$rounds=5000001$salt${'a' * 86}", "has rounds 5000001, and SHA512-CRYPT is taken with 1000 to"),
+        (f"{{PBKDF2}}$1$saltsalt$5000001${'a' * 40}", "has rounds 5000001, and PBKDF2 is taken with 1 to"),
+        (f"{{PBKDF2}}$1$saltsalt$0${'a' * 40}", "has rounds 0, and PBKDF2 is taken with 1 to 5000000"),
+    ],
+)
+def test_a_hash_that_no_login_could_wait_for_is_refused_and_not_quoted(password: str, reason: str) -> None:
+    (line,) = refused(form(), passwords={"alice@example.test": password})
+    assert line.startswith(f"mailinfra:passwords: the password of 'alice@example.test' {reason}")
+    assert line.endswith("hash it again") or "copy it again" in line
+    assert "salt" not in line
+    assert "aaa" not in line
+
+
 @pytest.mark.parametrize(
     "password",
     [
+        argon2("m=65536,t=16,p=8"),
+        argon2("m=64,t=1,p=8"),
+        f"$2b$04${'a' * 53}",
+        f"$2a$15${'a' * 53}",
+        f"$6$rounds=5000000$salt${'a' * 86}",
+        f"{{PBKDF2}}$1$saltsalt$5000000${'a' * 40}",
         "correct horse battery staple",
         "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNo",
         f"{{BLF-CRYPT}}$2y$10${'a' * 53}",
