@@ -221,7 +221,7 @@ def subnet6(value: object) -> IPv6Network:
 # The formats are JSON Schema's where it has one; editors ignore the others, docs/configuration.md names all.
 _PORT = {"type": "integer", "minimum": 1, "maximum": 65535, "format": "port"}
 _SIZE = {"type": "string", "pattern": f"^{SIZE.pattern}$", "format": "size"}
-_SUBNET4 = {"type": "string", "format": "ipv4-subnet", "examples": ["192.168.94.0/24"]}
+_SUBNET4 = {"type": "string", "format": "ipv4-subnet", "examples": ["10.94.0.0/24"]}
 _SUBNET6 = {"type": "string", "format": "ipv6-subnet", "examples": ["fd00:94::/64"]}
 
 
@@ -234,7 +234,7 @@ HostName = Annotated[str, *_text(host_name, "host", "db.example.org")]
 EmailAddress = Annotated[str, *_text(email_address, "idn-email", "alice@example.org")]
 ForeignAddress = Annotated[str, *_text(foreign_address, "idn-email", "alice@elsewhere.example")]
 LoginName = Annotated[str, AfterValidator(login_name)]
-IpAddress = Annotated[str, *_text(ip_address, "ip-address", "192.0.2.1")]
+IpAddress = Annotated[str, *_text(ip_address, "ip-address", "192.0.2.80")]
 ByteSize = Annotated[int, BeforeValidator(size_in_bytes), WithJsonSchema(_SIZE)]
 FilePath = Annotated[str, Field(min_length=1, json_schema_extra={"format": "path"})]
 Port = Annotated[int, PlainValidator(port), WithJsonSchema(_PORT)]

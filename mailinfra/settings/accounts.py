@@ -43,30 +43,34 @@ class Undeclared(StrEnum):
 class HashingConfig(Model):
     """Cost of one Argon2id hash; see RFC 9106, section 4. It holds for passwords that are set from now on."""
 
-    memory_kib: int = Field(default=19456, ge=8192, le=65536, examples=[19456])
+    memory_kib: int = Field(default=19456, ge=8192, le=65536, examples=[65536])
     """Memory in KiB, from 8192 to 65536: beyond that a login's process may not get it, and a right password
     is refused as a wrong one."""
 
-    iterations: int = Field(default=2, ge=1, le=16, examples=[2])
+    iterations: int = Field(default=2, ge=1, le=16, examples=[3])
     """Passes over the memory, 1 to 16."""
 
-    parallelism: int = Field(default=1, ge=1, le=8, examples=[1])
+    parallelism: int = Field(default=1, ge=1, le=8, examples=[4])
     """Lanes, 1 to 8."""
 
 
 class AccountsConfig(Model):
     """Domains, mailboxes and aliases of this server."""
 
-    domains: Items[DomainConfig] = ()
+    domains: Items[DomainConfig] = Field(default=(), examples=[[{"name": "example.org"}]])
     """Domains whose mail ends here."""
 
-    mailboxes: Items[MailboxConfig] = ()
+    mailboxes: Items[MailboxConfig] = Field(default=(), examples=[[{"address": "alice@example.org"}]])
     """Mailboxes, each in one of these domains."""
 
-    aliases: Items[AliasConfig] = ()
+    aliases: Items[AliasConfig] = Field(
+        default=(), examples=[[{"address": "sales@example.org", "targets": ["alice@example.org"]}]]
+    )
     """Further addresses in these domains."""
 
-    undeclared: Annotated[Undeclared, Field(strict=False)] = Undeclared.KEEP
+    undeclared: Annotated[Undeclared, Field(strict=False)] = Field(
+        default=Undeclared.KEEP, examples=["remove"]
+    )
     """What becomes of rows in the database that are not listed here, as far as they are known since the last
     `up` or `refresh`: `keep` names them at every `up`, `remove` takes them away (their mail only where
     `deleteMail` names them). A row that an `up` finds first is named by it and removed by the next one."""

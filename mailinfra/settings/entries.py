@@ -45,14 +45,14 @@ class MailboxConfig(Model):
     enabled: bool = True
     """Whether its owner may log in; mail is received and kept either way."""
 
-    password: Annotated[PasswordPolicy, Field(strict=False)] = PasswordPolicy.INITIAL
+    password: Annotated[PasswordPolicy, Field(strict=False)] = Field(
+        default=PasswordPolicy.INITIAL, examples=["owned"]
+    )
     """`initial`: set once, when the mailbox is created, then its owner's; `owned`: the stack enforces the
     one in `mailinfra:passwords` at every `up`."""
 
-    protocols: Items[Annotated[Protocol, Field(strict=False)]] = (
-        Protocol.IMAP,
-        Protocol.POP3,
-        Protocol.SUBMISSION,
+    protocols: Items[Annotated[Protocol, Field(strict=False)]] = Field(
+        default=(Protocol.IMAP, Protocol.POP3, Protocol.SUBMISSION), examples=[["imap", "submission"]]
     )
     """Ways in which its owner may log in; webmail needs `imap`, and `submission` to send."""
 
@@ -98,7 +98,7 @@ class MailboxConfig(Model):
 class AliasConfig(Model):
     """An address that is not a mailbox: its mail goes to others."""
 
-    address: EmailAddress
+    address: EmailAddress = Field(examples=["sales@example.org"])
     """The address that mail is sent to."""
 
     targets: Items[EmailAddress] = ()

@@ -29,30 +29,30 @@ def built_or_named(value: str) -> str:
     return value if value == "build" else image_reference(value)
 
 
-def _choice(check: Callable[[str], str], form: str, *examples: str) -> tuple[AfterValidator, Any]:
-    return AfterValidator(check), Field(examples=list(examples), json_schema_extra={"format": form})
+def _choice(check: Callable[[str], str], form: str) -> tuple[AfterValidator, Any]:
+    return AfterValidator(check), Field(json_schema_extra={"format": form})
 
 
-PulledOrNamed = Annotated[str, *_choice(pulled_or_named, "pull-image", "debian:trixie-slim")]
-BuiltOrNamed = Annotated[str, *_choice(built_or_named, "build-image", "registry.example/postfix:3.10.13-1")]
-AnySource = Annotated[str, *_choice(any_source, "image", "build")]
+PulledOrNamed = Annotated[str, *_choice(pulled_or_named, "pull-image")]
+BuiltOrNamed = Annotated[str, *_choice(built_or_named, "build-image")]
+AnySource = Annotated[str, *_choice(any_source, "image")]
 
 
 class ImagesConfig(Model):
     """Container images: `pull` takes the pinned official one, `build` makes it from `images/`, and a
     reference names another one."""
 
-    base: PulledOrNamed = "pull"
+    base: PulledOrNamed = Field(default="pull", examples=["debian:trixie-slim"])
     """Debian image that built ones start from."""
 
-    mysql: AnySource = "pull"
+    mysql: AnySource = Field(default="pull", examples=["registry.example.org/mysql:8.4.6"])
     """MySQL 8.4 or newer."""
 
-    dovecot: BuiltOrNamed = "build"
+    dovecot: BuiltOrNamed = Field(default="build", examples=["registry.example.org/dovecot:2.4.1-1"])
     """Dovecot 2.4; a reference names an image made from `images/dovecot`."""
 
-    postfix: BuiltOrNamed = "build"
+    postfix: BuiltOrNamed = Field(default="build", examples=["registry.example.org/postfix:3.10.5-1"])
     """Postfix 3.10; a reference names an image made from `images/postfix`."""
 
-    roundcube: AnySource = "pull"
+    roundcube: AnySource = Field(default="pull", examples=["build"])
     """Roundcube, with the official image's environment."""

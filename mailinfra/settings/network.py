@@ -6,6 +6,8 @@ Owns which ports and subnets go together. Does not own names and certificates (c
 from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network
 
+from pydantic import Field
+
 from mailinfra.settings.model import Mistake, Model
 from mailinfra.types import Port, PortOrOff, Subnet4, Subnet6
 
@@ -16,35 +18,35 @@ HOSTS = ("gateway", "mysql", "dovecot", "postfix", "webmail")
 class PortsConfig(Model):
     """TCP ports on the host. `false` turns one off; a laptop chooses high ones."""
 
-    smtp: Port = 25
+    smtp: Port = Field(default=25, examples=[2525])
     """Port for mail from other servers (SMTP with STARTTLS). Other servers know no other port than 25."""
 
-    submission: PortOrOff = 587
+    submission: PortOrOff = Field(default=587, examples=[2587])
     """Port where mail programs hand in mail with STARTTLS, or false."""
 
-    submissions: PortOrOff = 465
+    submissions: PortOrOff = Field(default=465, examples=[2465])
     """Port where mail programs hand in mail with TLS from the first byte, or false."""
 
-    imap: PortOrOff = 143
+    imap: PortOrOff = Field(default=143, examples=[2143])
     """Port for reading mail over IMAP with STARTTLS, or false."""
 
-    imaps: PortOrOff = 993
+    imaps: PortOrOff = Field(default=993, examples=[2993])
     """Port for reading mail over IMAP with TLS from the first byte, or false."""
 
-    pop3: PortOrOff = 110
+    pop3: PortOrOff = Field(default=110, examples=[2110])
     """Port for fetching mail over POP3 with STLS, or false."""
 
-    pop3s: PortOrOff = 995
+    pop3s: PortOrOff = Field(default=995, examples=[2995])
     """Port for fetching mail over POP3 with TLS from the first byte, or false."""
 
-    webmail: Port = 8443
+    webmail: Port = Field(default=8443, examples=[443])
     """Port for webmail over HTTPS."""
 
-    webmail_redirect: PortOrOff = 8000
+    webmail_redirect: PortOrOff = Field(default=8000, examples=[80])
     """Port for plain HTTP that redirects to webmail (or serves a reverse proxy, `webmail.reverseProxy`), or
     false."""
 
-    database: Port = 3306
+    database: Port = Field(default=3306, examples=[13306])
     """Port of the database, on the loopback interface only: accounts are written through it."""
 
     def contradictions(self) -> Iterator[Mistake]:

@@ -18,35 +18,35 @@ LEAST_MESSAGE = 64 * 1024
 MOST_MESSAGE = 1024**3
 """Bytes; beyond it a message takes longer than clients and peers wait."""
 
-Rate = Annotated[int, Field(ge=0, le=100_000, examples=[60])]
+Rate = Annotated[int, Field(ge=0, le=100_000)]
 
 
 class ClientLimitsConfig(Model):
     """What one client address may do at the SMTP ports; 0 is no limit. Webmail has none."""
 
-    connections: Rate = 20
+    connections: Rate = Field(default=20, examples=[50])
     """Sessions at the same time."""
 
-    connection_rate: Rate = 60
+    connection_rate: Rate = Field(default=60, examples=[120])
     """New sessions in a minute."""
 
-    auth_rate: Rate = 20
+    auth_rate: Rate = Field(default=20, examples=[60])
     """Attempts to log in, in a minute."""
 
-    message_rate: Rate = 100
+    message_rate: Rate = Field(default=100, examples=[200])
     """Messages in a minute."""
 
-    recipient_rate: Rate = 300
+    recipient_rate: Rate = Field(default=300, examples=[1000])
     """Recipients in a minute."""
 
 
 class LimitsConfig(Model):
     """How much is accepted."""
 
-    message_size: ByteSize = Field(default=50 * 1024**2, examples=["50M"])
+    message_size: ByteSize = Field(default=50 * 1024**2, examples=["25M"])
     """Size of one message, from 64K to 1G. Attachments are encoded and grow by a third."""
 
-    recipients: int = Field(default=100, ge=100, le=10_000, examples=[100])
+    recipients: int = Field(default=100, ge=100, le=10_000, examples=[500])
     """Recipients of one message, at least 100 (RFC 5321, section 4.5.3.1.8)."""
 
     clients: ClientLimitsConfig = ClientLimitsConfig()
@@ -86,10 +86,10 @@ class SmarthostConfig(Model):
     password. With `username` or `caFile` its certificate has to name it; with neither, nobody asks who it
     is."""
 
-    host: HostName
+    host: HostName = Field(examples=["smtp.example.net"])
     """Name of the server."""
 
-    port: Port = 587
+    port: Port = Field(default=587, examples=[465])
     """TCP port: 465 speaks TLS from the first byte, any other one STARTTLS."""
 
     username: LoginName | None = Field(default=None, examples=["relay@example.org"])

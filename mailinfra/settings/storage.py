@@ -34,13 +34,13 @@ class ExternalDatabaseConfig(Model):
     """Name or IP address of the server, as this machine and the containers reach it, and as its certificate
     names it."""
 
-    port: Port = 3306
+    port: Port = Field(default=3306, examples=[3307])
     """TCP port of the server."""
 
     administrator: LoginName = Field(examples=["admin"])
     """User that may create users and grant them rights."""
 
-    databases: Annotated[Databases, Field(strict=False)] = Databases.CREATE
+    databases: Annotated[Databases, Field(strict=False)] = Field(default=Databases.CREATE, examples=["adopt"])
     """`create` makes the databases `mail` and `roundcube`; `adopt` takes the ones that are there already,
     those that a `destroy` has left too."""
 
@@ -67,7 +67,7 @@ class ExternalDatabaseConfig(Model):
 class DatabaseConfig(Model):
     """The database: a container of its own, or an existing server."""
 
-    memory: ByteSize = Field(default=512 * MIB, examples=["512M"])
+    memory: ByteSize = Field(default=512 * MIB, examples=["1G"])
     """Memory limit of the database's container, at least 256M."""
 
     external: ExternalDatabaseConfig | None = None
@@ -90,7 +90,7 @@ class MailStorageConfig(Model):
     """Absolute path of a folder on the Docker host, in place of a volume; it has to belong to user and group
     1000, as which Dovecot runs, and no `destroy` removes it."""
 
-    driver: str = Field(default="local", examples=["local"])
+    driver: str = Field(default="local", examples=["vieux/sshfs"])
     """Docker's volume driver."""
 
     driver_options: dict[str, str] = Field(
@@ -115,7 +115,9 @@ class MailStorageConfig(Model):
 class StorageConfig(Model):
     """What keeps data, and for how long."""
 
-    on_destroy: Annotated[OnDestroy, Field(strict=False)] = OnDestroy.RETAIN
+    on_destroy: Annotated[OnDestroy, Field(strict=False)] = Field(
+        default=OnDestroy.RETAIN, examples=["protect"]
+    )
     """What `destroy` does to mail, accounts and queue: `retain` leaves the volumes for the next `up`,
     `protect` makes `destroy` refuse, `delete` is for throw-away stacks."""
 

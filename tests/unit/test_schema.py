@@ -1,11 +1,14 @@
 """The schema for editors and the reference for readers are what the models say."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from mailinfra import schema
 from mailinfra.config import ServerConfig
+from mailinfra.settings.images import ImagesConfig
 from mailinfra.settings.model import Model
 
 ROOT = Path(__file__).parents[2]
@@ -28,14 +31,42 @@ def test_every_field_says_what_happens_in_a_whole_sentence(model: type[Model]) -
         assert field.description.strip().endswith((".", "…")), f"{model.__name__}.{name} ends in the middle"
 
 
-def test_every_field_of_the_reference_has_an_example() -> None:
+def test_every_field_of_the_reference_has_an_example_that_is_not_the_default() -> None:
     rows = [
         line.split(" | ")
         for line in schema.files()["docs/configuration.md"].splitlines()
         if line.startswith("| `")
     ]
     assert len(rows) > 60
-    assert not [row[0] for row in rows if not row[3].strip() and "[settings]" not in row[1]]
+    for name, kind, default, example, *_ in rows:
+        if kind.startswith(("[settings]", "`own` or [settings]")):
+            continue
+        assert example.strip(" `") not in ("", "[]", "{}"), f"{name} has no example"
+        assert example != default, f"the example of {name} shows nothing new"
+
+
+def malformed(model: type[Model], given: dict[str, Any]) -> list[Any]:
+    """Return what is wrong with settings one by one; how they fit together is another matter."""
+    try:
+        model.model_validate(given)
+    except ValidationError as error:
+        return [one for one in error.errors() if one["type"] != "rule"]
+    return []
+
+
+@pytest.mark.parametrize("model", models(), ids=lambda one: one.__name__)
+def test_every_example_is_what_its_field_takes(model: type[Model]) -> None:
+    fields = {str(field.alias): field for field in model.model_fields.values()}
+    required = {key: (field.examples or [None])[0] for key, field in fields.items() if field.is_required()}
+    for key, field in fields.items():
+        for example in field.examples or []:
+            assert malformed(model, {**required, key: example}) == []
+
+
+@pytest.mark.parametrize("daemon", ["mysql", "dovecot", "postfix"])
+def test_the_example_of_an_image_is_one_of_that_daemon(daemon: str) -> None:
+    (example,) = ImagesConfig.model_fields[daemon].examples or []
+    assert f"/{daemon}:" in example
 
 
 def test_every_model_is_in_the_reference() -> None:
