@@ -60,8 +60,8 @@ Accepted hashes: `{ARGON2ID}` (up to 64 MiB of memory, 16 iterations and 8 lanes
 
 ACCOUNTS = """
 Accounts may live in a file of their own: `accounts: accounts.yaml`, a path from the project's folder. The
-file holds what would stand under `accounts`; its editor schema is `accounts.schema.json`. Some 2,000 mailboxes
-need it: Pulumi hands the stack file's settings on in an environment variable of at most 128 KiB. With
+file holds what would stand under `accounts`; its editor schema is `accounts.schema.json`. Beyond some 2,000
+mailboxes it has to be so: Pulumi hands the stack file on in an environment variable of at most 128 KiB. With
 `accounts: external` the database's schema is kept and no row of it is touched.
 
 Every domain answers for `postmaster` and `abuse`, also where nobody declares them. Declare `postmaster` for
