@@ -2,6 +2,7 @@
 
 import imaplib
 import os
+import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
 from email import message_from_bytes, policy
@@ -58,19 +59,22 @@ def test_mail_is_read_on_every_port(server: Server, protocol: str, kind: str) ->
 
 
 def test_an_idle_client_hears_of_new_mail_within_a_second(server: Server) -> None:
-    with server.imap(BOB) as client:
-        client.select("INBOX", readonly=True)
+    waits = []
+    with server.imap(ERIN) as client, server.smtp() as sender:
+        there = int(client.select("INBOX", readonly=True)[1][0] or b"0")
         client.send(b"idle1 IDLE\r\n")
         assert client.readline().startswith(b"+")
-        server.deliver(BOB)
-        taken = time.monotonic()
-        while not client.readline().rstrip().endswith(b"EXISTS"):
-            pass
-        waited = time.monotonic() - taken
+        for number in range(there + 1, there + 6):
+            sender.sendmail(FRIEND, [ERIN], letter(FRIEND, ERIN).as_bytes())
+            taken = time.monotonic()
+            while client.readline().rstrip() != f"* {number} EXISTS".encode():
+                pass
+            waits.append(time.monotonic() - taken)
         client.send(b"DONE\r\n")
         while not client.readline().startswith(b"idle1 OK"):
             pass
-    assert waited < 1, f"it took {waited:.2f} s after the 250"
+    # Half of it is Dovecot's own: it collects changes for 500 ms (mailbox-watch.c, NOTIFY_DELAY_MSECS).
+    assert statistics.median(waits) < 1, f"they took {waits} s after the 250"
 
 
 def test_messages_are_appended_found_moved_and_deleted(server: Server) -> None:
