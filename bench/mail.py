@@ -26,6 +26,12 @@ BODY = "".join(f"line {number} of a message that nobody has sent before\r\n" for
 TRUSTING = ssl.create_default_context()
 TRUSTING.check_hostname, TRUSTING.verify_mode = False, ssl.CERT_NONE
 
+COLLECTED = "beyond Dovecot's own 500"
+"""For so many milliseconds Dovecot collects changes of a mailbox before it tells of them.
+
+https://github.com/dovecot/core/blob/2.4.1/src/lib-storage/mailbox-watch.c, NOTIFY_DELAY_MSECS
+"""
+
 PLAIN = """
 # As the package ships it, apart from where mail goes, where the log is, and a port that is a number.
 sed 's/^smtp  *inet/25 inet/' /usr/share/postfix/master.cf.dist > /etc/postfix/master.cf
@@ -134,7 +140,7 @@ def throughput(stack: Stack, reader: Reader, tell: Callable[[str], None]) -> lis
 
 
 def idle_push(stack: Stack, reader: Reader, tell: Callable[[str], None], count: int = 100) -> list[Figure]:
-    """Measure from the last 250 of a delivery to the notice in an IDLE session."""
+    """Measure from the 250 to the data of a message to the notice in an IDLE session."""
     tell(f"{count} messages to somebody who waits in IDLE")
     host = _address(stack.containers()["postfix"])
     waits = []
@@ -143,18 +149,19 @@ def idle_push(stack: Stack, reader: Reader, tell: Callable[[str], None], count: 
         client.send(b"i IDLE\r\n")
         client.readline()
         for _ in range(count):
-            send(host, reader.user, 1)
-            acknowledged = time.monotonic()
-            while b" EXISTS" not in client.readline():
-                continue
-            waits.append(max(0.0, time.monotonic() - acknowledged) * 1000)
+            with smtplib.SMTP(host, 25, local_hostname="bench.example.net", timeout=60) as sender:
+                sender.sendmail("bench@example.net", [reader.user], f"Subject: push\r\n\r\n{BODY}")
+                acknowledged = time.monotonic()
+                while b" EXISTS" not in client.readline():
+                    continue
+                waits.append((time.monotonic() - acknowledged) * 1000)
         client.send(b"DONE\r\n")
         while not client.readline().startswith(b"i OK"):
             continue
     cuts = statistics.quantiles(waits, n=100)
     return [
-        Figure(name="delivery to IDLE notice, p50", values=[cuts[49]], unit="ms", aim="100 ms"),
-        Figure(name="delivery to IDLE notice, p99", values=[cuts[98]], unit="ms", aim="1000 ms"),
+        Figure(name="delivery to IDLE notice, p50", values=[cuts[49]], unit="ms", aim=f"100 ms {COLLECTED}"),
+        Figure(name="delivery to IDLE notice, p99", values=[cuts[98]], unit="ms", aim=f"1000 ms {COLLECTED}"),
     ]
 
 
