@@ -67,10 +67,12 @@ def server(
         shared.arrive()
         yield shared
     finally:
-        world.leave()
-        with suppress(EngineError):
-            stack.destroy()
-        stack.purge()
+        try:
+            world.leave()
+        finally:
+            with suppress(EngineError):
+                stack.destroy()
+            stack.purge()
 
 
 @pytest.fixture(scope="module")
