@@ -8,9 +8,8 @@ import os
 import shutil
 import subprocess
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import docker
 import yaml
@@ -163,13 +162,12 @@ class Stack:
         found = self.containers().items()
         return {name for name, one in found if one.attrs["State"]["Health"]["Status"] == "healthy"}
 
-    def journals(self, since: float = 0) -> dict[str, str]:
+    def journals(self, since: float = 0, tail: int | Literal["all"] = 200) -> dict[str, str]:
         """Return service -> the last lines that its container wrote since then, stopped ones included."""
         label = {"label": f"mailinfra.stack={self.full_name}"}
-        moment = datetime.fromtimestamp(since, UTC).replace(tzinfo=None)
         found = {}
         for one in self.docker.containers.list(all=True, filters=dict(label)):
-            lines = one.logs(since=moment, tail=200).decode("utf-8", "replace")
+            lines = one.logs(since=since or None, tail=tail).decode("utf-8", "replace")
             if lines and "mailinfra.service" in one.labels:
                 found[one.labels["mailinfra.service"]] = lines
         return found
