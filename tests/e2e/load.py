@@ -4,6 +4,7 @@ Owns the ledger: a message counts as acknowledged only after a 250 to its data; 
 Does not own the faults that happen meanwhile (the tests).
 """
 
+import json
 import smtplib
 import threading
 import time
@@ -36,11 +37,15 @@ class Ledger:
     refused_for_ever: list[str] = field(default_factory=list)
     """5xx replies: each is wrong, for every message is a good one."""
 
+    moments: list[float] = field(default_factory=list)
+    """When each 250 came, in seconds since the epoch."""
+
     def add(self, message_id: str, error: Exception | None) -> None:
         """Enter what became of one attempt."""
         match error:
             case None:
                 self.acknowledged.add(message_id)
+                self.moments.append(time.time())
             case smtplib.SMTPRecipientsRefused() if any(code >= 500 for code, _ in error.recipients.values()):
                 self.refused_for_ever.append(str(error))
             case smtplib.SMTPResponseException() if error.smtp_code >= 500:
@@ -49,16 +54,29 @@ class Ledger:
                 self.unknown.add(message_id)
 
 
-def pour(server: Server, mailbox: str, number: int, halfway: threading.Event, workers: int = 4) -> Ledger:
-    """Get `number` messages acknowledged, however often a session breaks; `halfway` is set after half."""
+def pour(
+    server: Server,
+    mailbox: str,
+    number: int,
+    halfway: threading.Event,
+    *,
+    workers: int = 4,
+    until_set: threading.Event | None = None,
+) -> Ledger:
+    """Get `number` messages acknowledged, however often a session breaks; `halfway` is set after half.
+
+    With `until_set` go on until that is set, too.
+    """
     ledger, lock = Ledger(mailbox=mailbox), threading.Lock()
-    deadline = time.monotonic() + 120
+    seconds = 120 + number / 20 + (300 if until_set else 0)
+    deadline = time.monotonic() + seconds
 
     def short() -> bool:
         with lock:
             if len(ledger.acknowledged) >= number // 2:
                 halfway.set()
-            return len(ledger.acknowledged) < number and time.monotonic() < deadline
+            wanted = len(ledger.acknowledged) < number or (until_set is not None and not until_set.is_set())
+            return wanted and time.monotonic() < deadline
 
     def work(_: int) -> None:
         while short():
@@ -82,18 +100,25 @@ def pour(server: Server, mailbox: str, number: int, halfway: threading.Event, wo
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(work, range(workers)))
     halfway.set()
-    assert len(ledger.acknowledged) >= number, f"only {len(ledger.acknowledged)} messages were taken in 120 s"
+    taken = len(ledger.acknowledged)
+    assert taken >= number, f"only {taken} of {number} messages were taken in {seconds:.0f} s"
     return ledger
+
+
+def waiting(server: Server) -> set[str]:
+    """Return the ids of all messages in the queue."""
+    output: Any = server.stack.containers()["postfix"].exec_run(["postqueue", "-j"]).output
+    return {json.loads(line)["queue_id"] for line in output.splitlines()}
 
 
 def queued(server: Server) -> int:
     """Return how many messages wait in the queue."""
-    output: Any = server.stack.containers()["postfix"].exec_run(["postqueue", "-j"]).output
-    return len(output.splitlines())
+    return len(waiting(server))
 
 
-def emptied(server: Server, seconds: float = 90) -> None:
-    """Wait until the queue is empty; deferred mail is tried again at once."""
+def emptied(server: Server) -> None:
+    """Wait until the queue is empty, the longer the more there is; deferred mail is tried again at once."""
+    seconds = 90 + queued(server) / 10
 
     def empty() -> bool:
         server.stack.containers()["postfix"].exec_run(["postqueue", "-f"])
