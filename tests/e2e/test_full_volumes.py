@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e import load
 from tests.e2e.ground.zones import HOSTNAME
-from tests.e2e.server import Server, until
+from tests.e2e.server import Server, letter, until
 from tests.e2e.stack import Stack
 from tests.e2e.stackfile import ALICE
 from tests.e2e.vantage import Vantage
@@ -74,12 +74,28 @@ def test_mail_waits_while_the_mail_volume_is_full_and_arrives_after(small: Serve
     assert "status=bounced" not in small.journal("postfix")
 
 
-def test_mail_is_put_off_while_the_queue_volume_is_full(small: Server) -> None:
-    small.arrives(ALICE, small.deliver(ALICE))
-    fill(small, "postfix", "/var/spool/postfix")
-    with small.smtp() as client:
-        client.ehlo()
-        code, text = client.mail("friend@peer.test")
-    assert code == 452, text
+def test_a_full_queue_volume_puts_mail_off_and_loses_none_that_was_taken(small: Server) -> None:
+    small.stack.containers()["dovecot"].stop(timeout=20)
+    sent = [small.deliver(ALICE) for _ in range(3)]
+    large = letter("friend@peer.test", ALICE, text="Hello again.\r\n" * 100_000)
+    with small.smtp() as under_way, small.smtp() as late:
+        under_way.ehlo()
+        under_way.mail("friend@peer.test")
+        under_way.rcpt(ALICE)
+        assert under_way.docmd("DATA")[0] == 354
+        fill(small, "postfix", "/var/spool/postfix")
+        under_way.send(large.as_bytes() + b".\r\n")
+        outgrown = under_way.getreply()
+        late.ehlo()
+        early = late.mail("friend@peer.test")
+    assert outgrown[0] // 100 == 4, f"what does not fit is not taken: {outgrown}"
+    assert early[0] == 452, f"nothing new is begun: {early}"
     run(small, "postfix", "rm", "/var/spool/postfix/filler")
+    assert load.queued(small) == 3, "the control: all of them waited in that volume"
+    small.stack.all_containers()["dovecot"].start()
+    until(lambda: "dovecot" in small.stack.healthy(), 60, "Dovecot greets")
+    load.emptied(small)
+    for message_id in sent:
+        small.arrives(ALICE, message_id)
+    assert not small.found(ALICE, "Message-ID", str(large["Message-ID"])), "its sender keeps it"
     small.arrives(ALICE, small.deliver(ALICE))
