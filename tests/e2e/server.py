@@ -193,7 +193,10 @@ class Server:
     def arrives(
         self, user: str, value: str, header: str = "Message-ID", folder: str = "INBOX", seconds: float = 20
     ) -> bytes:
-        """Return the one such message as soon as it is there; fail when it is missing or there twice."""
+        """Return the one such message as soon as it is there; fail when it is missing or there twice by then.
+
+        Who promises that it comes once counts again when the queue is empty.
+        """
         what = f"{header} {value} is in {folder} of {user}"
         copies = until(lambda: self.found(user, header, value, folder), seconds, what)
         assert len(copies) == 1, f"{what} {len(copies)} times"

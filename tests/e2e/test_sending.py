@@ -5,11 +5,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.e2e import load
 from tests.e2e.ground.addresses import PEERS
 from tests.e2e.ground.mail import Received
 from tests.e2e.ground.zones import HOSTNAME
-from tests.e2e.server import Server, until
+from tests.e2e.server import Server, letter, until
 from tests.e2e.stackfile import ALICE, BOB
+
+RETURNED = "Undelivered Mail Returned to Sender"
+"""Subject of Postfix's bounces."""
 
 QUEUE_ID = re.compile(r"cleanup\[\d+\]: (\w+): message-id=")
 
@@ -22,9 +26,14 @@ def at(server: Server, peer: str, message_id: str) -> list[Received]:
 
 
 def reaches(server: Server, peer: str, message_id: str, seconds: float = 20) -> Received:
-    """Return the one copy of a message that a peer gets."""
+    """Return the one copy of a message that a peer has by then; one that comes later is not counted."""
     (one,) = until(lambda: at(server, peer, message_id), seconds, f"{message_id} is at {peer}")
     return one
+
+
+def senderless(server: Server) -> list[Received]:
+    """Return all mail without a sender that the peers have taken, as bounces are."""
+    return [mail for peer in PEERS for mail in server.world.received(peer) if not mail.sender]
 
 
 def deferred(server: Server, message_id: str) -> bool:
@@ -83,12 +92,28 @@ def test_mail_for_a_peer_that_is_down_waits_and_arrives_once(server: Server, sto
     until(lambda: deferred(server, sent), 60, f"{sent} is deferred")
     server.world.container("plain").start()
     reaches(server, "plain", sent, seconds=90)
-    assert not server.found(ALICE, "Subject", "Undelivered Mail Returned to Sender")
+    load.emptied(server)
+    assert len(at(server, "plain", sent)) == 1
+    assert not server.found(ALICE, "Subject", RETURNED)
+
+
+def test_the_count_finds_mail_that_arrives_twice(server: Server) -> None:
+    message = letter(ALICE, "friend@plain.test")
+    with server.submission(ALICE) as client:
+        for _ in range(2):
+            client.sendmail(ALICE, ["friend@plain.test", BOB], message.as_bytes())
+    load.emptied(server)
+    sent = str(message["Message-ID"])
+    assert [len(at(server, "plain", sent)), len(server.found(BOB, "Message-ID", sent))] == [2, 2]
 
 
 def test_a_refusal_by_the_peer_comes_back_to_the_sender_once(server: Server) -> None:
+    before = len(senderless(server))
     sent = server.submit(BOB, "refuse@peer.test")
-    bounce = server.arrives(BOB, "Undelivered Mail Returned to Sender", "Subject")
+    bounce = server.arrives(BOB, RETURNED, "Subject")
+    load.emptied(server)
+    assert len(server.found(BOB, "Subject", RETURNED)) == 1
+    assert len(senderless(server)) == before, "the world gets none of it"
     assert sent.encode() in bounce
     assert b"550 5.1.1 no such user here" in bounce
     head = bounce.partition(b"\r\n\r\n")[0].decode()
