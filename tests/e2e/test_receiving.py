@@ -1,13 +1,27 @@
 """Mail from the world at port 25: who gets it, who is refused, and that no answer is taken back later."""
 
+import re
+import time
+
 import pytest
 
-from tests.e2e.server import Server, letter
+from tests.e2e import load
+from tests.e2e.server import Server, letter, until
 from tests.e2e.stackfile import ALICE, BOB, DISABLED, DORA, ERIN, SEND_ONLY
+from tests.e2e.test_sending import senderless
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 FRIEND = "friend@peer.test"
+
+SQL_TROUBLE = re.compile(r"(?im)^.*warning.*mysql.*$")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def senderless_before(server: Server) -> int:
+    """How many messages without a sender the peers had before the first test here."""
+    load.emptied(server)
+    return len(senderless(server))
 
 
 @pytest.mark.parametrize(
@@ -39,6 +53,9 @@ def test_mail_reaches_each_mailbox_behind_an_address_once(
     sent = server.deliver(recipient)
     for mailbox in mailboxes:
         server.arrives(mailbox, sent)
+    until(lambda: load.queued(server) == 0, 60, "the queue is empty")
+    copies = {mailbox: len(server.found(mailbox, "Message-ID", sent)) for mailbox in mailboxes}
+    assert copies == dict.fromkeys(mailboxes, 1)
 
 
 @pytest.mark.parametrize(
@@ -156,6 +173,48 @@ def test_addresses_in_utf_8_are_not_offered(server: Server) -> None:
         assert not client.has_extn("smtputf8"), "what is taken here would bounce at the mailbox"
 
 
+@pytest.mark.parametrize("protocol", ["smtp", "submissions"])
+def test_an_address_with_bytes_beyond_ascii_is_refused_at_once(server: Server, protocol: str) -> None:
+    began = time.time()
+    sender = ALICE if protocol == "submissions" else FRIEND
+    with server.submission(ALICE) if protocol == "submissions" else server.smtp() as client:
+        client.ehlo_or_helo_if_needed()
+        client.send(b"MAIL FROM:<\xc3\xa4lice@peer.test>\r\n")
+        answers = [client.getreply()]
+        assert client.mail(sender)[0] == 250
+        client.send(b"RCPT TO:<\xff@example.test>\r\n")
+        answers.append(client.getreply())
+        assert client.rcpt(BOB)[0] == 250, "the control: the same session is good for other addresses"
+    assert [code // 100 for code, _ in answers] == [5, 5], answers
+
+    def journal() -> str:
+        return server.stack.journals(since=began).get("postfix", "")
+
+    until(lambda: "disconnect from" in journal(), 20, "the session is in the journal")
+    assert not SQL_TROUBLE.findall(journal())
+
+
+def test_the_search_finds_what_the_database_would_not_compare() -> None:
+    line = (
+        "postfix/proxymap[9]: warning: mysql:/run/secrets/mysql/a.cf: query failed: Illegal mix of collations"
+    )
+    assert SQL_TROUBLE.findall(f"postfix/smtpd[8]: connect from unknown\n{line}\n") == [line]
+
+
 def test_incoming_mail_keeps_the_trace_of_where_it_came_from(server: Server) -> None:
     arrived = server.arrives(ALICE, server.deliver(ALICE, vantage="sibling"))
     assert b"from client.stranger.test (" in arrived
+
+
+def test_nothing_that_was_taken_above_was_bounced_later(server: Server, senderless_before: int) -> None:
+    load.emptied(server)
+    assert len(senderless(server)) == senderless_before
+
+
+def test_the_count_finds_a_bounce_that_went_out(server: Server) -> None:
+    before = len(senderless(server))
+    handed_in = "echo Hello | sendmail -f friend@plain.test refuse@peer.test"
+    result = server.stack.containers()["postfix"].exec_run(["bash", "-c", handed_in])
+    assert result.exit_code == 0, result.output
+    *_, bounce = until(lambda: senderless(server)[before:], 30, "the bounce is at the peer")
+    assert b"550 5.1.1 no such user here" in bounce.raw
