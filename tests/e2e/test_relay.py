@@ -7,8 +7,8 @@ import pytest
 
 from tests.e2e.clients import Smtp
 from tests.e2e.ground import addresses
-from tests.e2e.server import Server
-from tests.e2e.stackfile import ALICE
+from tests.e2e.server import INNER, Server
+from tests.e2e.stackfile import ALICE, PROTOCOLS
 from tests.e2e.vantage import Vantage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -111,10 +111,25 @@ def test_the_users_ports_take_nothing_without_a_login(server: Server, vantage: s
             assert all(code >= 500 for code, _ in answers), answers
 
 
+def published(server: Server, daemon: str) -> dict[str, set[str]]:
+    """Return port of a daemon's container -> ports of the host that lead there."""
+    found = server.stack.containers()[daemon].attrs["NetworkSettings"]["Ports"]
+    return {inner: {one["HostPort"] for one in outer} for inner, outer in found.items() if outer}
+
+
+def test_the_world_reaches_the_declared_ports_and_no_inner_one(server: Server) -> None:
+    declared = {f"{INNER[name]}/tcp": {str(server.ports[name])} for name in PROTOCOLS}
+    assert published(server, "postfix") | published(server, "dovecot") == declared
+    assert published(server, "webmail").keys() - declared.keys(), "the control: other ports would be seen"
+
+
 @pytest.mark.parametrize("port", [24, 4523, 10025])
 def test_inner_ports_are_closed_to_the_world(server: Server, port: int) -> None:
+    world = server.vantage("outside")
     with pytest.raises(OSError, match=r"refused|cannot reach"):
-        server.vantage("outside").dial(port, timeout=3).close()
+        world.dial(port, timeout=3).close()
+    with world.open("smtp") as connection:
+        assert connection.recv(3) == b"220", "the control: the same path leads to port 25"
 
 
 def test_no_forged_claim_about_the_client_makes_it_trusted(server: Server) -> None:
