@@ -20,7 +20,7 @@ LEAVER, GONE, STRICT = "leaver@example.test", "gone@example.test", "strict@examp
 ERASED = "erased@example.test"
 BEFORE, AFTER = "before@example.test", "after@example.test"
 MOVER, MOVED = "mover@old.test", "mover@new.test"
-CHOOSER, HASTY = "chooser@example.test", "hasty@example.test"
+CHOOSER = "chooser@example.test"
 FORGETFUL, HEIR, IMAP_SOON = "forgetful@example.test", "heir@example.test", "imap-soon@example.test"
 BLOWFISH, SHA512, PBKDF2 = "blowfish@example.test", "sha512@example.test", "pbkdf2@example.test"
 READER, UNICODE_DOMAIN = "reader@xn--bcher-kva.test", "bücher.test"
@@ -73,7 +73,7 @@ def declare(server: Server, accounts: dict[str, Any], passwords: dict[str, str],
 
 def begun(server: Server) -> None:
     """Declare everybody whom the next steps change."""
-    addresses = [LEAVER, GONE, ERASED, BEFORE, MOVER, CHOOSER, FORGETFUL, HEIR, IMAP_SOON, HASTY, *HASHED]
+    addresses = [LEAVER, GONE, ERASED, BEFORE, MOVER, CHOOSER, FORGETFUL, HEIR, IMAP_SOON, *HASHED]
     mailboxes: list[dict[str, Any]] = [{"address": address} for address in addresses]
     mailboxes += [{"address": f"reader@{UNICODE_DOMAIN}"}, {"address": STRICT, "password": "owned"}]
     accounts = listed({"name": UNICODE_DOMAIN}, {"name": "old.test"}, mailboxes=mailboxes)
@@ -89,7 +89,6 @@ def changed(server: Server) -> tuple[str, str]:
         {"address": AFTER, "renamedFrom": BEFORE},
         {"address": MOVED},
         {"address": CHOOSER, "displayName": "Chooser"},
-        {"address": HASTY},
         {"address": FORGETFUL, "reset": "once"},
         {"address": STRICT, "password": "owned"},
     ]
@@ -141,21 +140,14 @@ def sql(server: Server, statement: str) -> str:
         return "".join("\t".join(map(str, row)) + "\n" for row in cursor.fetchall())
 
 
-def lend(server: Server, password_of: str, to: str) -> None:
-    """Give one mailbox the password of another by hand."""
-    (lender, _), (borrower, _) = password_of.split("@"), to.split("@")
-    sql(
-        server,
-        "UPDATE users AS one, users AS other SET one.password = other.password "
-        f"WHERE one.userid = '{borrower}' AND other.userid = '{lender}' "
-        "AND one.domain = 'example.test' AND other.domain = 'example.test'",
-    )
-
-
 def meddle(server: Server) -> None:
     """Shut POP3 for BOB, give STRICT his password, and add an alias to him, all of it by hand."""
     sql(server, "UPDATE users SET pop3 = 0 WHERE userid = 'bob' AND domain = 'example.test'")
-    lend(server, BOB, STRICT)
+    sql(
+        server,
+        "UPDATE users AS one, users AS other SET one.password = other.password "
+        "WHERE one.userid = 'strict' AND other.userid = 'bob' AND other.domain = 'example.test'",
+    )
     sql(
         server,
         f"INSERT INTO aliases (name, domain, target, may_send) VALUES ('ghost', 'example.test', '{BOB}', 0)",

@@ -1,10 +1,8 @@
 """Accounts change: what that means for logins, for mail and for who looks at the rows."""
 
 import imaplib
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -20,7 +18,6 @@ from tests.e2e.changes import (
     FORGETFUL,
     GONE,
     HASHED,
-    HASTY,
     HEIR,
     IMAP_SOON,
     LEAVER,
@@ -61,36 +58,6 @@ def exists(server: Server, folder: str) -> bool:
     """Return whether there is such a folder in the mail volume."""
     done: Any = server.stack.containers()["dovecot"].exec_run(["test", "-e", f"/mail/{folder}"])
     return bool(done.exit_code == 0)
-
-
-def inside(server: Server, script: str) -> str:
-    """Run a script in Dovecot's container; return what it prints."""
-    done: Any = server.stack.containers()["dovecot"].exec_run(["sh", "-ec", script])
-    assert done.exit_code == 0, done.output
-    return str(done.output.decode())
-
-
-@contextmanager
-def held_up(server: Server) -> Iterator[None]:
-    """Nobody's password is checked during the block: whoever is about to be let in waits."""
-    each = "doveadm process status auth-worker | while read -r service process _; do "
-    each += '[ "$service" != auth-worker ] || kill -{} "$process" || true; done'
-    inside(server, each.format("STOP"))
-    try:
-        yield
-    finally:
-        inside(server, each.format("CONT"))
-
-
-def looked(server: Server, times: int) -> None:
-    """Wait until Dovecot's container has begun to look for changed accounts so many times more."""
-    seen: set[str] = set()
-
-    def enough() -> bool:
-        seen.add(inside(server, "stat -c %.Y /tmp/watching"))
-        return len(seen) > times
-
-    until(enough, 10 * times, f"{times} looks for changed accounts")
 
 
 def restored(server: Server) -> None:
@@ -174,45 +141,6 @@ def test_an_international_domain_receives_under_its_ascii_form(server: Server, b
 
 def test_the_password_of_an_owned_mailbox_is_the_declared_one(server: Server, begun: None) -> None:
     assert server.opens(STRICT, changes.FIRST)
-
-
-def log_in_while(server: Server, old: str, change: Callable[[], None]) -> None:
-    """Make the change while HASTY logs in again and again; go on for four looks, which is eight seconds."""
-    logins: list[bool] = []
-    changing, over = threading.Event(), threading.Event()
-
-    def forget() -> None:  # so that the database is asked, and a password is on its way into the cache
-        while not changing.is_set():
-            inside(server, f"for _ in $(seq 20); do doveadm auth cache flush {HASTY}; done")
-
-    def again() -> None:
-        while not over.is_set():
-            logins.append(server.opens(HASTY, old))
-
-    with ThreadPoolExecutor(5) as pool:
-        running = [pool.submit(forget), *(pool.submit(again) for _ in range(4))]
-        try:
-            until(lambda: len(logins) >= 8, 30, "several logins")
-            assert all(logins), "the control: it is the password"
-            with held_up(server):
-                changing.set()
-                change()
-                looked(server, 2)  # by now it has seen the change
-            looked(server, 2)
-        finally:
-            changing.set()
-            over.set()
-    for one in running:
-        one.result()
-
-
-def test_a_login_that_is_under_way_does_not_keep_the_old_password_valid(server: Server, begun: None) -> None:
-    password = server.password(HASTY)
-    for lender in (BOB, LEAVER, HEIR):  # whom the change overtakes is a matter of milliseconds: three times
-        old, password = password, server.password(lender)
-        log_in_while(server, old, partial(changes.lend, server, lender, HASTY))
-        assert not server.opens(HASTY, old), "whoever knows the old password goes on reading"
-        assert server.opens(HASTY, password), "the control: the new one is taken"
 
 
 def test_a_password_that_its_owner_sets_in_webmail_counts_everywhere(server: Server, chosen: str) -> None:
