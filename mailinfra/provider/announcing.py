@@ -6,6 +6,7 @@ Owns the lines for the person at the terminal. Does not own the properties after
 from collections.abc import Iterator
 from typing import Any
 
+from mailinfra.provider import undeclared
 from mailinfra.provider.homes import OFFERED, fate, fate_of_lost, in_use, unmet
 from mailinfra.provider.model import accounts_from, usual_home
 from mailinfra.provider.plugin import capped
@@ -79,25 +80,19 @@ def _known_addresses(before: Bag) -> set[str]:
         *(before.get("mailboxes") or {}),
         *(before.get("retiredHomes") or {}).values(),
         *(before.get("lostHomes") or {}).values(),
-        *_undeclared_mailboxes(before),
+        *undeclared.names(before, "mailbox"),
     }
-
-
-def _undeclared_mailboxes(before: Bag) -> list[str]:
-    rows = [row.partition(" ") for row in before.get("undeclaredRows") or []]
-    return [address for noun, _, address in rows if noun == "mailbox"]
 
 
 def _undeclared(before: Bag, inputs: Bag) -> Iterator[str]:
     """Return a line for each row that nobody declared: whether it goes or stays."""
     delete_mail = inputs.get("deleteMail") or {}
     rows = still_undeclared(before, accounts_from(inputs))
-    removable = removable_rows(before, inputs)
-    yield from capped(undeclared_lines([row for row in rows if row not in removable], inputs))
+    if not removable_rows(before, inputs):
+        yield from capped(undeclared_lines(rows, inputs))
+        return
     for row in rows:
         noun, _, name = row.partition(" ")
-        if row not in removable:
-            continue
         mail = "is deleted: deleteMail names it" if name in delete_mail else "stays"
         ends = f": logins end; its mail {mail}" if noun == "mailbox" else ""
         yield f"{row}, which nobody declared, is removed{ends}"
@@ -106,15 +101,16 @@ def _undeclared(before: Bag, inputs: Bag) -> Iterator[str]:
 def _beginnings(before: Bag, inputs: Bag) -> Iterator[str]:
     """Return a line for each mailbox that is added while there is mail where its own would be."""
     homes = homes_of(before)
-    known = {*homes, *(before.get("lostHomes") or {}).values(), *_undeclared_mailboxes(before)}
+    known = {*homes, *(before.get("lostHomes") or {}).values(), *undeclared.names(before, "mailbox")}
     retired = before.get("retiredHomes") or {}
+    former, taken = {*retired.values()}, {*homes.values(), *retired}
     for address, mailbox in sorted((inputs.get("mailboxes") or {}).items()):
         if address in known:
             continue
-        if address in retired.values():
+        if address in former:
             if mailbox.get("reuseMail"):
                 yield f"mailbox {address} gets the old mail of that name, as its reuseMail says"
             else:
                 yield f"mailbox {address} begins empty: {OFFERED}"
-        elif usual_home(address) in {*homes.values(), *retired}:
+        elif usual_home(address) in taken:
             yield f"mailbox {address} begins empty: {in_use(usual_home(address))}"

@@ -141,7 +141,7 @@ def new_state(
 def adopted_passwords(state: Bag, inputs: Bag, given_out: Collection[str]) -> list[str]:
     """Return the addresses whose rows came with a password that was neither declared nor made here, so that
     one that is declared later is known to do nothing."""
-    known, before = state.get("adoptedPasswords") or [], state.get("mailboxes") or {}
+    known, before = {*(state.get("adoptedPasswords") or [])}, state.get("mailboxes") or {}
     declared = inputs.get("passwords") or {}
     return sorted(
         address

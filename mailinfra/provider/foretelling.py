@@ -4,6 +4,7 @@ from typing import Any
 
 from pulumi.runtime.rpc import UNKNOWN
 
+from mailinfra.provider import undeclared
 from mailinfra.provider.announcing import announcements
 from mailinfra.provider.model import INITIAL, Accounts, Domain, Mailbox, accounts_from
 from mailinfra.provider.plugin import Answer
@@ -50,20 +51,22 @@ def unused_passwords(state: Bag, inputs: Bag) -> list[str]:
     return [
         f"{address}: its declared password does nothing: an `initial` password is set once, when the mailbox "
         "is created; to set this one, give the mailbox a new `reset` text, or make the password `owned`"
-        for address in sorted(declared)
+        for address in sorted(_other_passwords(state, declared))
         if address in before
         and after.get(address, {}).get("password") == INITIAL
         and not is_reset(before[address], after[address])
-        and _is_another(state, address, declared[address])
     ]
 
 
-def _is_another(state: Bag, address: str, password: str) -> bool:
-    """Return whether it is known that `password` is not the one that was set."""
+def _other_passwords(state: Bag, declared: Bag) -> set[str]:
+    """Return the addresses whose declared password is known not to be the one that was set."""
     known = {**(state.get("initialPasswords") or {}), **(state.get("passwords") or {})}
-    if address in known:
-        return bool(known[address] != password)
-    return address in (state.get("adoptedPasswords") or [])
+    adopted = {*(state.get("adoptedPasswords") or [])} - known.keys()
+    return {
+        address
+        for address, password in declared.items()
+        if address in adopted or known.get(address, password) != password
+    }
 
 
 def is_reset(before: Bag, after: Bag) -> bool:
@@ -77,11 +80,10 @@ def known_renames(state: Bag, inputs: Bag) -> Renames:
 
 
 def _known_rows(state: Bag) -> Accounts:
-    rows = [row.partition(" ") for row in state.get("undeclaredRows") or []]
     managed = accounts_from(state)
     return Accounts(
-        domains={name: Domain() for noun, _, name in rows if noun == "domain"} | dict(managed.domains),
-        mailboxes={name: Mailbox() for noun, _, name in rows if noun == "mailbox"} | dict(managed.mailboxes),
+        domains={name: Domain() for name in undeclared.names(state, "domain")} | dict(managed.domains),
+        mailboxes={name: Mailbox() for name in undeclared.names(state, "mailbox")} | dict(managed.mailboxes),
     )
 
 
@@ -90,9 +92,10 @@ def foretell(state: Bag, inputs: Bag) -> Answer:
 
     Raises ProviderError for a rename that the update would refuse.
     """
-    refuse_taken_names(_known_rows(state), accounts_from(inputs), accounts_from(state))
-    renames = known_renames(state, inputs)
-    known = follow(state, renames) if state else {}
+    present, wanted = _known_rows(state), accounts_from(inputs)
+    refuse_taken_names(present, wanted, accounts_from(state))
+    renames = renames_between(present, wanted)
+    known = follow(state, renames)
     before, after = known.get("mailboxes") or {}, inputs.get("mailboxes") or {}
     declared = inputs.get("passwords") or {}
     needs_new = [

@@ -46,11 +46,10 @@ def plan(
     mailboxes keep no mail.
     """
     writes, notes, present = Writes(), [], found.accounts
-    undeclared = _take_away(writes, present, wanted, {*managed.rows(), *removable})
+    ours = {*managed.rows(), *removable}
+    undeclared = _take_away(writes, present, wanted, ours)
     removed = present.mailboxes.keys() - wanted.mailboxes.keys()
-    leaving = {
-        found.homes[address]: address for address in sorted(removed) if f"mailbox {address}" not in undeclared
-    }
+    leaving = {found.homes[address]: address for address in sorted(removed) if f"mailbox {address}" in ours}
     returning = {
         address: home
         for home, address in lost.items()

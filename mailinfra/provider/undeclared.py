@@ -11,6 +11,12 @@ from mailinfra.provider.model import Accounts
 Bag = dict[str, Any]
 
 
+def names(state: Bag, noun: str) -> list[str]:
+    """Return the name of each known undeclared row of one kind: `domain`, `mailbox` or `alias`."""
+    rows = (row.partition(" ") for row in state.get("undeclaredRows") or [])
+    return [name for kind, _, name in rows if kind == noun]
+
+
 def removable_rows(state: Bag, inputs: Bag) -> list[str]:
     """Return the undeclared rows that an update takes away."""
     return list(state.get("undeclaredRows") or []) if inputs.get("undeclared") == "remove" else []
