@@ -2,8 +2,7 @@
 
 import pulumi
 
-from mailinfra.config import load, load_secrets
-from mailinfra.mailserver import MailServer, MailServerArgs
+from mailinfra import MailServer, MailServerArgs, load, load_secrets
 
 config = pulumi.Config()
 server = MailServer(

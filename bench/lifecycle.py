@@ -27,7 +27,7 @@ import pulumi_mysql
 import pulumi_random
 import pulumi_tls
 
-from mailinfra.resources import Provider
+from mailinfra.components.own_provider import Provider
 
 pulumi_docker.Provider("docker")
 pulumi_mysql.Provider("mysql", endpoint="127.0.0.1:1", username="nobody", password="nothing")

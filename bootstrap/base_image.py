@@ -36,7 +36,7 @@ def bring_images(machine: Machine, stack_file: Path) -> None:
 
 def choose_stack(machine: Machine) -> str:
     """Return `dev` where a registry has our images, `offline` where none answers."""
-    from mailinfra.images import DEBIAN
+    from mailinfra.containers.images import DEBIAN
 
     with machine.report.step(NEED, "asking the image registry"):
         answers = registry_answers(machine, DEBIAN)

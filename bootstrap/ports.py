@@ -59,7 +59,7 @@ def wanted_ports(file: Path) -> Iterator[tuple[str, str, int]]:
     """Return key, address and number of each port that the stack publishes."""
     import yaml
 
-    from mailinfra.settings.network import PortsConfig
+    from mailinfra.config.network import PortsConfig
 
     server = (yaml.safe_load(file.read_text()) or {}).get("config", {}).get("mailinfra:server", {})
     ports = PortsConfig.model_validate_json(json.dumps(server.get("ports", {})))

@@ -116,7 +116,7 @@ def wanted_subnets(file: Path) -> dict[str, str]:
     """Return key and subnet of each network that the stack makes."""
     import yaml
 
-    from mailinfra.settings.network import NetworkConfig
+    from mailinfra.config.network import NetworkConfig
 
     server = (yaml.safe_load(file.read_text()) or {}).get("config", {}).get("mailinfra:server", {})
     network = NetworkConfig.model_validate_json(json.dumps(server.get("network", {})))

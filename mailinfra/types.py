@@ -1,6 +1,6 @@
 """The vocabulary: names, addresses, ports and sizes, each a plain function first and then a type.
 
-Owns what a single value may look like. Does not own how values fit together (settings/) or where they are
+Owns what a single value may look like. Does not own how values fit together (config/) or where they are
 used.
 """
 

@@ -7,9 +7,9 @@ that the next `up` finds accounts and passwords again.
 from typing import Any
 
 from mailinfra.provider.difference import differences, join
-from mailinfra.provider.foretelling import fixed_passwords, foretell, known_renames, unused_passwords
 from mailinfra.provider.model import KINDS, accounts_bag, accounts_from
 from mailinfra.provider.plugin import Answer, Change, capped
+from mailinfra.provider.preview import fixed_passwords, foretell, known_renames, unused_passwords
 from mailinfra.provider.renames import follow
 from mailinfra.provider.undeclared import removable_rows, still_undeclared, undeclared_lines
 from mailinfra.provider.validation import mistakes
@@ -64,14 +64,14 @@ def update(state: Bag, inputs: Bag, *, preview: bool) -> Answer:
     """Write the rows that differ, all of them in one transaction."""
     if preview:
         return foretell(state, inputs)
-    from mailinfra.provider.applying import apply
+    from mailinfra.provider.update import apply
 
     return apply(state, inputs)
 
 
 def read(identity: str, state: Bag, inputs: Bag) -> Answer | None:
     """Return the rows that are really there, and name each that is not as it was declared."""
-    from mailinfra.provider.reading import read_rows
+    from mailinfra.provider.refresh import read_rows
 
     return read_rows(identity, state, inputs)
 

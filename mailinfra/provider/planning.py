@@ -8,7 +8,7 @@ nobody ever declared are named and left alone, unless they are to be removed.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
-from mailinfra.provider import homes as folders
+from mailinfra.provider import mail_folders
 from mailinfra.provider.model import Accounts, Alias, split
 from mailinfra.provider.rows import Found, Writes, address_columns, domain_row, mailbox_row
 
@@ -56,7 +56,7 @@ def plan(
         if address in wanted.mailboxes and address not in present.mailboxes
     }
     leaving |= {home: address for home, address in lost.items() if home != returning.get(address)}
-    notes += folders.retire(writes, found, leaving, delete_mail)
+    notes += mail_folders.retire(writes, found, leaving, delete_mail)
     _plan_domains(writes, present, wanted)
     created, new_homes = _plan_mailboxes(writes, found, wanted, lost, returning, notes)
     _plan_aliases(writes, present, wanted)
@@ -64,7 +64,7 @@ def plan(
         writes=writes,
         created=tuple(created),
         homes=new_homes,
-        retired_homes=folders.kept(found, leaving, delete_mail, new_homes.values()),
+        retired_homes=mail_folders.kept(found, leaving, delete_mail, new_homes.values()),
         undeclared=tuple(sorted(undeclared)),
         notes=tuple(notes),
     )
@@ -139,7 +139,7 @@ def _plan_mailboxes(
             continue
         home = returning.get(address, "")
         if not home:
-            home, said = folders.choose(writes, found, address, mailbox.reuse_mail, taken)
+            home, said = mail_folders.choose(writes, found, address, mailbox.reuse_mail, taken)
             notes += said
         taken.add(home)
         created.append(address)

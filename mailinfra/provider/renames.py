@@ -1,7 +1,7 @@
 """Renamed mailboxes and domains: which names of last time are which names of now; pure.
 
 A rename is stated on the new name (`renamedFrom`). It is done once; the statement may stay and then means
-nothing. Previews and updates ask the same functions. Does not own the rows that move (moving.py).
+nothing. Previews and updates ask the same functions. Does not own the rows that move (renamed_rows.py).
 """
 
 from collections.abc import Mapping

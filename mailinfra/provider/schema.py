@@ -46,7 +46,7 @@ def update(state: Bag, inputs: Bag, *, preview: bool) -> Answer:  # noqa: ARG001
 def read(identity: str, state: Bag, inputs: Bag) -> Answer | None:
     """Return the revision that the database is really at."""
     from mailinfra.provider.database import connected
-    from mailinfra.provider.imports import connection_for
+    from mailinfra.provider.importing import connection_for
     from mailinfra.provider.migrations import current
 
     connection = connection_for(identity, state)

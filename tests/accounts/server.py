@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from mailinfra import images
+from mailinfra.containers import images
 
 ROOT = Path(__file__).parents[2]
 BASE = "mailinfra-base:trixie"

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from mailinfra.config.accounts.lists import AccountsConfig
 from mailinfra.provider.model import KINDS
-from mailinfra.settings.accounts import AccountsConfig
 from tests.accounts.desk import Desk
 from tests.accounts.server import certificate_files
 from tests.accounts.test_schema import DOUBLED, HASH, original
@@ -71,7 +71,7 @@ def adopt(desk: Desk, folder: Path, **changes: Any) -> "subprocess.CompletedProc
         f"{folder}/ca.pem",
     ]
     return subprocess.run(
-        [sys.executable, "-m", "mailinfra.adopt", *where],
+        [sys.executable, "-m", "mailinfra.cli.adopt", *where],
         env={**os.environ, "MAILINFRA_DATABASE_PASSWORD": connection["password"]},
         capture_output=True,
         text=True,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mailinfra.provider import applying, database, directory, rows
+from mailinfra.provider import database, directory, rows, update
 from mailinfra.provider.errors import ProviderError
 from tests.accounts.desk import Desk, mailbox
 
@@ -26,7 +26,7 @@ def test_a_server_that_stops_in_the_middle_leaves_nothing_half_done_and_the_next
         desk.sql(f"KILL CONNECTION {number}")
 
     with monkeypatch.context() as patched:
-        patched.setattr(applying, "write", write_and_lose_the_server)
+        patched.setattr(update, "write", write_and_lose_the_server)
         with pytest.raises(ProviderError, match="run `pulumi up` again: nothing was half done"):
             desk.up(mailboxes=PEOPLE)
     assert desk.sql("SELECT COUNT(*) FROM users") == desk.sql("SELECT COUNT(*) FROM domains") == [(0,)]

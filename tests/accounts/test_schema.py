@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from mailinfra import resources
+from mailinfra.components import own_provider as resources
 from mailinfra.provider import migrations, schema
 from mailinfra.provider.errors import ProviderError
 from tests.accounts.desk import Desk, mailbox

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mailinfra.images import DEBIAN
+from mailinfra.containers.images import DEBIAN
 from tests.e2e import clients, stackfile, transcript
 from tests.e2e.ground.world import World
 from tests.e2e.server import Server

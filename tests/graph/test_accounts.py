@@ -3,8 +3,8 @@
 import asyncio
 from typing import Any
 
-from mailinfra.accounts import Accounts, AccountsArgs, Hashing
-from mailinfra.resources import Connection
+from mailinfra.components.accounts import Accounts, AccountsArgs, Hashing
+from mailinfra.components.own_provider import Connection
 from tests.graph.conftest import Engine, declare, is_secret, plain
 
 DIRECTORY = "mailinfra:index:Directory"

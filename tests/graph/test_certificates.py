@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mailinfra.certificates import CertificateFiles, Certificates, CertificatesArgs
+from mailinfra.components.certificates import CertificateFiles, Certificates, CertificatesArgs
 from tests.graph.conftest import Engine, declare, is_secret, plain
 
 KEY = "tls:index/privateKey:PrivateKey"

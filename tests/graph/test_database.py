@@ -6,10 +6,10 @@ from typing import Any
 import pulumi
 import pytest
 
-from mailinfra.database import Database, DatabaseArgs
-from mailinfra.grants import RIGHTS
-from mailinfra.images import Pulled
-from mailinfra.mysql_server import ExistingServer, OwnServer
+from mailinfra.components.database import Database, DatabaseArgs
+from mailinfra.components.database.server import ExistingServer, OwnServer
+from mailinfra.components.database.users import RIGHTS
+from mailinfra.containers.images import Pulled
 from mailinfra.types import OnDestroy
 from tests.graph.conftest import CONTAINER, VOLUME, Engine, declare, is_secret, plain
 

@@ -5,8 +5,8 @@ from typing import Any
 import pulumi
 import pytest
 
-from mailinfra.dovecot import Dovecot, DovecotArgs
-from mailinfra.images import Pulled
+from mailinfra.components.dovecot import Dovecot, DovecotArgs
+from mailinfra.containers.images import Pulled
 from mailinfra.types import OnDestroy
 from tests.graph.conftest import CONTAINER, VOLUME, Engine, declare, is_secret, plain
 

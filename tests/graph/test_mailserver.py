@@ -10,10 +10,11 @@ import pulumi
 import pytest
 from pulumi import Output
 
-from mailinfra import accounts, certificates, database, dovecot, mailserver, postfix, roundcube, service
-from mailinfra.config import Secrets
-from mailinfra.settings import pem
-from mailinfra.settings.server import ServerConfig
+from mailinfra.components import accounts, certificates, database, dovecot, mailserver, postfix, roundcube
+from mailinfra.config import pem
+from mailinfra.config.load import Secrets
+from mailinfra.config.server import ServerConfig
+from mailinfra.containers import service
 from tests.graph.conftest import CONTAINER, NETWORK, VOLUME, Engine, declare, is_secret, plain
 
 COMPONENTS: dict[str, Any] = {

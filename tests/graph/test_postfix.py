@@ -5,9 +5,9 @@ from typing import Any
 import pulumi
 import pytest
 
-from mailinfra.images import Pulled
-from mailinfra.postfix import Postfix, PostfixArgs
-from mailinfra.postfix_files import ClientLimits, Smarthost
+from mailinfra.components.postfix import Postfix, PostfixArgs
+from mailinfra.components.postfix_files import ClientLimits, Smarthost
+from mailinfra.containers.images import Pulled
 from mailinfra.types import OnDestroy
 from tests.graph.conftest import CONTAINER, VOLUME, Engine, declare, is_secret, plain
 

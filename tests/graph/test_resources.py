@@ -2,8 +2,8 @@
 
 from pulumi import ResourceOptions
 
-from mailinfra.accounts import Accounts, AccountsArgs
-from mailinfra.resources import Connection, Provider, Schema
+from mailinfra.components.accounts import Accounts, AccountsArgs
+from mailinfra.components.own_provider import Connection, Provider, Schema
 from tests.graph.conftest import Engine, declare, plain
 
 CONNECTION = Connection(host="127.0.0.1", port=3306, user="deploy", password="hunter2")

@@ -5,8 +5,8 @@ from typing import Any
 import pulumi
 import pytest
 
-from mailinfra.images import Pulled
-from mailinfra.roundcube import Roundcube, RoundcubeArgs
+from mailinfra.components.roundcube import Roundcube, RoundcubeArgs
+from mailinfra.containers.images import Pulled
 from tests.graph.conftest import CONTAINER, VOLUME, Engine, declare, is_secret, plain
 
 SECRETS = "webmail-service-run-secrets-filler"

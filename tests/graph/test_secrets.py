@@ -8,7 +8,7 @@ import pulumi
 import pytest
 from pulumi.runtime import set_all_config
 
-from mailinfra.config import Secrets, load_secrets
+from mailinfra.config.load import Secrets, load_secrets
 from tests.graph.conftest import Engine, declare
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from mailinfra.folders import Folder
-from mailinfra.images import Built, Pulled
-from mailinfra.service import Health, Mount, PublishedPort, Service, ServiceArgs
+from mailinfra.containers.config_volumes import Folder
+from mailinfra.containers.images import Built, Pulled
+from mailinfra.containers.service import Health, Mount, PublishedPort, Service, ServiceArgs
 from tests.graph.conftest import CONTAINER, IMAGE, VOLUME, Engine, declare, is_secret, plain
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pulumi
 import pytest
 
-from mailinfra.config import ServerConfig, check
-from mailinfra.settings.files import Beside
+from mailinfra.config.beside import Beside
+from mailinfra.config.load import ServerConfig, check
 
 SOUND: dict[str, Any] = {
     "hostname": "mail.example.test",

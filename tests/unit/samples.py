@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from mailinfra.dovecot import DovecotFiles
-from mailinfra.postfix_files import ClientLimits, MapFiles, PostfixFiles
+from mailinfra.components.dovecot import DovecotFiles
+from mailinfra.components.postfix_files import ClientLimits, MapFiles, PostfixFiles
 
 
 def dovecot_files(**changes: Any) -> DovecotFiles:

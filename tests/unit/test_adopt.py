@@ -10,9 +10,9 @@ import typer
 import yaml
 from typer.testing import CliRunner, Result
 
-from mailinfra import adopt, adoption
+from mailinfra.cli import adopt, adoption
+from mailinfra.config.accounts.lists import AccountsConfig
 from mailinfra.provider.errors import ProviderError
-from mailinfra.settings.accounts import AccountsConfig
 
 HASH = "$argon2id$v=19$m=65536,t=3,p=1$RmLSeYCr45SE84sqJqv/wA$jGB2u2M9TjZckWR+McZwJredi3Tzqlx3+cipgEcE4BI"
 SOUND = "{ARGON2ID}" + HASH

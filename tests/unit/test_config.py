@@ -10,7 +10,7 @@ import pytest
 import yaml
 from pulumi.runtime import set_all_config, set_config
 
-from mailinfra.config import load
+from mailinfra.config.load import load
 from tests.unit.form import accepted, accounts, form, refused
 
 ROOT = Path(__file__).parents[2]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mailinfra.settings.accounts import AccountsConfig, DirectoryEntries
+from mailinfra.config.accounts.lists import AccountsConfig, DirectoryEntries
 from tests.unit.form import accepted, accounts, form, refused
 
 

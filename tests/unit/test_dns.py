@@ -1,6 +1,6 @@
 """The DNS records that a person copies into their zones."""
 
-from mailinfra.dns import dns_records
+from mailinfra.components.dns import dns_records
 
 
 def test_the_host_has_a_record_for_each_of_its_addresses() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from mailinfra.provider.database import connected
 from mailinfra.provider.errors import ProviderError
-from mailinfra.provider.imports import connection_for
+from mailinfra.provider.importing import connection_for
 
 CONNECTION = {"host": "127.0.0.1", "port": 1.0, "user": "root", "password": "x", "database": "mail"}
 

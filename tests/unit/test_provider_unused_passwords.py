@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from mailinfra.provider import directory
-from mailinfra.provider.applying import adopted_passwords
+from mailinfra.provider.update import adopted_passwords
 
 CAROL = "carol@example.test"
 MAILBOX = {"password": "initial"}

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from jinja2 import Environment, FileSystemLoader, UndefinedError, meta
 
-from mailinfra import dovecot
-from mailinfra.postfix_files import MAPS, TEMPLATES
-from mailinfra.rendering import CONFIGS, render
+from mailinfra.components import dovecot
+from mailinfra.components.postfix_files import MAPS, TEMPLATES
+from mailinfra.containers.rendering import CONFIGS, render
 from tests.unit.samples import dovecot_files, map_files, postfix_files
 
 GOLDEN = Path(__file__).parent / "golden"

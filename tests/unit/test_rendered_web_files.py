@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from jinja2 import Environment, FileSystemLoader, UndefinedError, meta
 
-from mailinfra.mysql_server import LoginFiles, ServerFile
-from mailinfra.rendering import CONFIGS, render
-from mailinfra.roundcube import BASE_MEMORY_MIB
-from mailinfra.roundcube_files import MIB, SITE_TEMPLATES, ProgramFile, SiteFiles, site_files
+from mailinfra.components.database.server import LoginFiles, ServerFile
+from mailinfra.components.roundcube import BASE_MEMORY_MIB
+from mailinfra.components.roundcube_files import MIB, SITE_TEMPLATES, ProgramFile, SiteFiles, site_files
+from mailinfra.containers.rendering import CONFIGS, render
 
 GOLDEN = Path(__file__).parent / "golden"
 SERVER = ServerFile(buffer_pool_mib=64)

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from mailinfra import schema
-from mailinfra.config import ServerConfig
-from mailinfra.settings.images import ImagesConfig
-from mailinfra.settings.model import Model
+from mailinfra.config.images import ImagesConfig
+from mailinfra.config.load import ServerConfig
+from mailinfra.config.model import Model
+from mailinfra.docgen import schema
 
 ROOT = Path(__file__).parents[2]
 SERVER = schema.schema(ServerConfig)

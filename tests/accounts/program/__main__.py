@@ -3,8 +3,8 @@
 import pulumi
 from pulumi import ResourceOptions
 
-from mailinfra.accounts import Accounts, AccountsArgs, Hashing
-from mailinfra.resources import Connection, Provider, Schema
+from mailinfra.components.accounts import Accounts, AccountsArgs, Hashing
+from mailinfra.components.own_provider import Connection, Provider, Schema
 
 config = pulumi.Config()
 where = config.require_object("where")

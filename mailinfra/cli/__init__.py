@@ -1,0 +1,1 @@
+"""What an operator runs beside Pulumi. Nothing of the program imports it."""

@@ -1,0 +1,151 @@
+"""Certificates: a CA of the stack's own, and what the daemons show to clients and to each other.
+
+Owns the CA, the public certificate (signed by it, or from files) and the inner one. Does not own how a file
+reaches a container, nor the check of files (config/certificate.py).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi_tls as tls
+from pulumi import ComponentResource, Output, ResourceOptions
+
+from mailinfra.containers.rendering import text_of
+
+YEAR = 365 * 24
+"""Hours."""
+
+CA_HOURS, CA_RENEWAL_HOURS = 20 * YEAR, 2 * YEAR
+"""Inside the renewal window every `up` asks for a new one, and clients must then trust the new CA: hardly
+ever."""
+
+LEAF_HOURS, LEAF_RENEWAL_HOURS = 2 * YEAR, YEAR // 2
+"""Apple's clients refuse more than 825 days from a private CA (support.apple.com/103769). An `up` within
+the last half year renews it, a planned and visible step."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CertificateFiles:
+    """A certificate from elsewhere; paths are absolute or start at the project's folder."""
+
+    certificate: str
+    """PEM file with the server's certificate and the intermediate ones after it."""
+
+    key: str
+    """PEM file with its private key."""
+
+    ca: str | None = None
+    """PEM file with the CA that signed it, where that is no public one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CertificatesArgs:
+    """What certificates are about."""
+
+    hostname: str
+    """The server's own name, which the public certificate names."""
+
+    inner_names: Sequence[str]
+    """Names of the containers on the inner network, which the inner certificate names."""
+
+    files: CertificateFiles | None = None
+    """The public certificate where it comes from elsewhere; otherwise the own CA signs it."""
+
+
+class Certificates(ComponentResource):
+    """The certificates of one mail server."""
+
+    ca: Output[str]
+    """PEM of the stack's own CA; it signs the inner certificate, always."""
+
+    trust: Output[str]
+    """PEM that clients of the public ports must trust; empty where the public CAs do."""
+
+    certificate: Output[str]
+    """PEM of the public certificate, the intermediate ones after it."""
+
+    key: Output[str]
+    """PEM of its private key; secret."""
+
+    inner_certificate: Output[str]
+    """PEM of the certificate for the inner network."""
+
+    inner_key: Output[str]
+    """PEM of its private key; secret."""
+
+    def __init__(self, name: str, args: CertificatesArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("mailinfra:index:Certificates", name, None, opts)
+        child = ResourceOptions(parent=self)
+
+        ca_key = _key(f"{name}-ca", child)
+        ca = tls.SelfSignedCert(
+            f"{name}-ca-certificate",
+            private_key_pem=ca_key,
+            subject=tls.SelfSignedCertSubjectArgs(common_name=f"mailinfra CA of {args.hostname}"[:64]),
+            is_ca_certificate=True,
+            set_subject_key_id=True,  # strict verifiers (Python 3.13's default) ask for it
+            allowed_uses=["cert_signing", "crl_signing"],
+            validity_period_hours=CA_HOURS,
+            early_renewal_hours=CA_RENEWAL_HOURS,
+            opts=child,
+        )
+        authority = _Authority(certificate=ca.cert_pem, key=ca_key)
+        inner = ["localhost", *args.inner_names]
+        self.inner_certificate, self.inner_key = authority.issue(f"{name}-inner", inner, ["127.0.0.1"], child)
+        self.ca = ca.cert_pem
+        if args.files is None:
+            self.certificate, self.key = authority.issue(f"{name}-public", [args.hostname], [], child)
+            self.trust = ca.cert_pem
+        else:
+            files = args.files
+            self.certificate = Output.from_input(text_of(files.certificate))
+            self.key = Output.secret(text_of(files.key))
+            self.trust = Output.from_input(text_of(files.ca) if files.ca else "")
+        self.register_outputs(
+            {
+                "ca": self.ca,
+                "trust": self.trust,
+                "certificate": self.certificate,
+                "key": self.key,
+                "inner_certificate": self.inner_certificate,
+                "inner_key": self.inner_key,
+            }
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Authority:
+    """A CA that can sign."""
+
+    certificate: Output[str]
+    key: Output[str]
+
+    def issue(
+        self, name: str, names: Sequence[str], addresses: Sequence[str], child: ResourceOptions
+    ) -> tuple[Output[str], Output[str]]:
+        """Return certificate and key of a server that is reached under `names` and `addresses`."""
+        key = _key(name, child)
+        request = tls.CertRequest(
+            f"{name}-request",
+            private_key_pem=key,
+            subject=tls.CertRequestSubjectArgs(common_name=names[0]) if len(names[0]) <= 64 else None,
+            dns_names=names,
+            ip_addresses=addresses,
+            opts=child,
+        )
+        certificate = tls.LocallySignedCert(
+            f"{name}-certificate",
+            cert_request_pem=request.cert_request_pem,
+            ca_cert_pem=self.certificate,
+            ca_private_key_pem=self.key,
+            allowed_uses=["digital_signature", "server_auth"],
+            validity_period_hours=LEAF_HOURS,
+            early_renewal_hours=LEAF_RENEWAL_HOURS,
+            opts=child,
+        )
+        return certificate.cert_pem, key
+
+
+def _key(name: str, child: ResourceOptions) -> Output[str]:
+    key = tls.PrivateKey(f"{name}-key", algorithm="ECDSA", ecdsa_curve="P256", opts=child)
+    return Output.secret(key.private_key_pem)

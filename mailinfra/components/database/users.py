@@ -1,0 +1,153 @@
+"""Grants: the database user of one service, with just the rights that it needs.
+
+Owns how a right is given and taken away. Does not own the databases or their tables (database.py).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi_mysql as mysql
+import pulumi_random as random
+from pulumi import Input, Output, Resource, ResourceOptions
+
+from mailinfra.containers.service import after
+
+PASSWORD_LENGTH = 32
+"""Characters, letters and digits alone: SQL and DSNs take them unescaped. A change rotates every password."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Right:
+    """What one user may do with one table."""
+
+    database: str
+    """Name of the database."""
+
+    table: str = "*"
+    """Name of the table; `*` for all."""
+
+    privileges: Sequence[str]
+    """MySQL's privileges, a column list included: `SELECT (userid, domain)`."""
+
+
+SELECT_FOR_DOVECOT = (
+    "SELECT (userid, domain, password, enabled, receives, imap, pop3, submission, home, updated_at)"
+)
+
+RIGHTS: dict[str, tuple[Right, ...]] = {
+    # Whoever is logged in to webmail changes a password, so this user sees none and changes nothing else.
+    "passwords": (
+        Right(
+            database="mail",
+            table="users",
+            privileges=["SELECT (userid, domain, enabled, password_policy)", "UPDATE (password)"],
+        ),
+    ),
+    "dovecot": (
+        Right(
+            database="mail", table="retired_homes", privileges=["SELECT (home, userid, domain, delete_mail)"]
+        ),
+        Right(database="mail", table="users", privileges=[SELECT_FOR_DOVECOT]),
+    ),
+    "postfix": (
+        Right(database="mail", table="aliases", privileges=["SELECT (name, domain, target, may_send)"]),
+        Right(database="mail", table="domains", privileges=["SELECT (name, alias_of, catch_all)"]),
+        Right(
+            database="mail",
+            table="users",
+            privileges=["SELECT (userid, domain, enabled, receives, submission)"],
+        ),
+    ),
+    "roundcube": (
+        Right(
+            database="roundcube",
+            privileges=[
+                "ALTER",
+                "CREATE",
+                "DELETE",
+                "DROP",
+                "INDEX",
+                "INSERT",
+                "REFERENCES",
+                "SELECT",
+                "UPDATE",
+            ],
+        ),
+    ),
+}
+"""User -> everything that it may do. Most are named as the one service that logs in with them."""
+
+SERVICES = {"passwords": "roundcube"}
+"""User -> the service that logs in with it, where that has another one as well."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceUser:
+    """A user that exists and has its rights."""
+
+    name: Output[str]
+    """Login name; whoever uses it waits for the grants."""
+
+    password: Output[str]
+    """Secret."""
+
+
+def password(name: str, child: ResourceOptions) -> Output[str]:
+    """Return a generated password, the same in every run; secret."""
+    generated = random.RandomPassword(name, length=PASSWORD_LENGTH, special=False, opts=child)
+    return Output.secret(generated.result)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Users:
+    """How users are made on one server."""
+
+    provider: mysql.Provider
+    """Ready for use."""
+
+    tables: Resource
+    """What makes the tables: a right to a column can be given only once there is one."""
+
+    child: ResourceOptions
+    """Options of every resource here."""
+
+    def create(self, name: str, service: str, host: Input[str]) -> ServiceUser:
+        """Return the service's user, who logs in from `host` and over TLS alone.
+
+        A grant cannot be deleted on a current MySQL (error 1141), but dropping a user drops its grants. So a
+        changed right replaces the user, its grants follow, and `destroy` drops the user alone.
+        """
+        rights = RIGHTS[service]
+        opts = ResourceOptions.merge(self.child, ResourceOptions(provider=self.provider))
+        wanted = [f"{right.database}.{right.table} {', '.join(right.privileges)}" for right in rights]
+        generated = password(f"{name}-password", self.child)
+        user = mysql.User(
+            f"{name}-user",
+            user=service,
+            host=host,
+            plaintext_password=generated,
+            tls_option="SSL",
+            opts=ResourceOptions.merge(
+                opts,
+                ResourceOptions(
+                    depends_on=[self.tables], replacement_trigger=wanted, delete_before_replace=True
+                ),
+            ),
+        )
+        following = ResourceOptions.merge(
+            opts,
+            ResourceOptions(replace_with=[user], retain_on_delete=True, delete_before_replace=True),
+        )
+        granted = [
+            mysql.Grant(
+                f"{name}-grant-{right.table.replace('*', 'all')}",
+                user=user.user,
+                host=user.host,
+                database=right.database,
+                table=right.table,
+                privileges=list(right.privileges),
+                opts=following,
+            )
+            for right in rights
+        ]
+        return ServiceUser(name=after(service, *[grant.id for grant in granted]), password=generated)

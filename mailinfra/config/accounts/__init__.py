@@ -1,0 +1,1 @@
+"""Accounts in the form: the lists, one entry of each, and the rules between entries."""

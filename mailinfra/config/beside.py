@@ -1,0 +1,179 @@
+"""What stands beside the form: the accounts in a file of their own, and the declared passwords.
+
+Owns reading that file and the rules between passwords and mailboxes. Does not own pulumi's side (load.py).
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mailinfra.hashes import fault
+from mailinfra.types import email_address
+
+DATE, TEXT = "tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:str"
+NAMES = re.compile(r"(alias|anchor|tag|handle) ['\"].*")
+"""What PyYAML quotes of the file in its messages: a password may begin with `*`, `&` or `!`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beside:
+    """The secret keys as far as their checks need them; gone once the form is checked."""
+
+    passwords: Any
+    """Content of `mailinfra:passwords`, or None."""
+
+    database_password: bool
+    """Whether `mailinfra:databasePassword` is there."""
+
+    smarthost_password: bool
+    """Whether `mailinfra:smarthostPassword` is there."""
+
+    mistakes: Sequence[str] = ()
+    """Lines about the keys themselves."""
+
+
+def read_accounts(path: str) -> Any:
+    """Return the content of an accounts file; raise ValueError with what is wrong with it, on one line."""
+    try:
+        content = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=StrictLoader)  # noqa: S506 # a safe one
+    except OSError as error:
+        reason = (error.strerror or "unknown reason").lower()
+        raise ValueError(
+            f"cannot be read ({reason}); correct the path, which starts at the project's folder"
+        ) from None
+    except UnicodeDecodeError:
+        raise ValueError("is not UTF-8 text; save it as such") from None
+    except yaml.YAMLError as error:
+        raise ValueError(f"is no YAML: {_problem(error)}") from None
+    return {} if content is None else content
+
+
+def _problem(error: yaml.YAMLError) -> str:
+    """Return what is wrong and where; never the line itself, for somebody may have put a password there."""
+    problem = NAMES.sub(r"\1", getattr(error, "problem", None) or "it holds characters that no text has")
+    mark = getattr(error, "problem_mark", None)
+    where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+    return f"{problem}{where}; correct it there"
+
+
+class StrictLoader(yaml.SafeLoader):
+    """Reads YAML as it is, and refuses a key that stands twice: the first one would silently be lost.
+
+    A date stays the text that a person wrote: no setting is one, and `reset` is often written like one.
+    """
+
+    def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
+        """Return the tag of a node that has none of its own."""
+        tag: str = super().resolve(kind, value, implicit)  # type: ignore[no-untyped-call]
+        return TEXT if tag == DATE else tag
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Return the value of `node`; raise ConstructorError where a tag such as `!!int` asks for another."""
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, LookupError, AttributeError):
+            raise yaml.constructor.ConstructorError(
+                problem="a value is not of the kind that its tag says", problem_mark=node.start_mark
+            ) from None
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Return the mapping of `node`; raise ConstructorError for a repeated key."""
+        seen = set()
+        for key, _ in node.value:
+            name = str(key.value)
+            if name in seen:
+                raise yaml.constructor.ConstructorError(
+                    problem=f"the key {name!r} stands twice", problem_mark=key.start_mark
+                )
+            seen.add(name)
+        return super().construct_mapping(node, deep)
+
+
+def with_accounts(given: Any) -> tuple[Any, str | None, list[str]]:
+    """Return the form with the accounts of their own file in place, that file's path, and what is wrong
+    with it."""
+    path = given.get("accounts") if isinstance(given, dict) else None
+    if not isinstance(path, str) or path == "external":
+        return given, None, []
+    try:
+        return {**given, "accounts": read_accounts(path)}, path, []
+    except ValueError as error:
+        return {**given, "accounts": {}}, None, [f"server.accounts: {path!r} {error}"]
+
+
+def stored_address(address: str) -> str:
+    """Return an address as the database holds it; a malformed one as it is."""
+    try:
+        return email_address(address)
+    except ValueError:
+        return address
+
+
+def by_stored_address(passwords: Mapping[str, str]) -> dict[str, str]:
+    """Return the declared passwords under the addresses as the database holds them."""
+    return {stored_address(address): password for address, password in sorted(passwords.items())}
+
+
+def password_mistakes(passwords: Any, accounts: Any) -> Iterator[str]:
+    """Return a line for each declared password that cannot be used, quoting none of them.
+
+    `accounts` is what a person wrote, before any check: so these mistakes are told together with all others;
+    None where it could not be read, so that no mailbox is missed.
+    """
+    if passwords is None:
+        passwords = {}
+    if not isinstance(passwords, dict):
+        yield "mailinfra:passwords: must be an object of addresses, each with its password"
+        return
+    mailboxes = _mailboxes(accounts)
+    if isinstance(accounts, dict) and not isinstance(accounts.get("mailboxes", []), list):
+        accounts = None
+    first: dict[str, str] = {}
+    for address, password in sorted(passwords.items()):
+        if reason := _key_fault(address, first, accounts, mailboxes):
+            yield f"mailinfra:passwords: {address!r} {reason}"
+        first.setdefault(_meant(address), address)
+        if reason := fault(password) if isinstance(password, str) else "is no text; write it in quotes":
+            yield f"mailinfra:passwords: the password of {address!r} {reason}"
+    for address, policy in mailboxes.items():
+        if policy == "owned" and address not in first:
+            yield (
+                f"mailinfra:passwords: {address!r} is missing, and its mailbox says 'password: owned'; "
+                f"`pulumi config set --secret --path 'mailinfra:passwords[\"{address}\"]'`"
+            )
+
+
+def _key_fault(
+    address: str, first: Mapping[str, str], accounts: Any, mailboxes: Mapping[str, Any]
+) -> str | None:
+    """Return what is wrong with the key of a password; `first` holds the keys before it."""
+    if accounts == "external":
+        return "is of no use with external accounts; remove it"
+    meant = _meant(address)
+    if meant in first:
+        return f"is the same address as {first[meant]!r}, with a password of its own; remove one of the two"
+    try:
+        email_address(address)
+    except ValueError as error:
+        return str(error)
+    is_known = accounts is None or meant in mailboxes
+    return None if is_known else "is no declared mailbox; add it, or remove the password"
+
+
+def _meant(address: str) -> str:
+    """Return the address that somebody meant, whatever its case and the form of its domain."""
+    return stored_address(address.lower())
+
+
+def _mailboxes(accounts: Any) -> dict[str, Any]:
+    """Return address -> password policy of each entry, as far as a malformed one tells what it meant."""
+    items = accounts.get("mailboxes") if isinstance(accounts, dict) else None
+    found: dict[str, Any] = {}
+    for item in items if isinstance(items, list) else []:
+        entry = item if isinstance(item, dict) else {"address": item}
+        found[_meant(str(entry.get("address")))] = entry.get("password")
+    return found

@@ -1,0 +1,58 @@
+"""Where the container images come from.
+
+Owns the choice for each. Does not own the pinned references and the build folders (containers/images.py).
+"""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from mailinfra.config.model import Model
+from mailinfra.types import image_reference
+
+
+def pulled_or_named(value: str) -> str:
+    """Return 'pull' or an image reference; raise ValueError for anything else."""
+    return value if value == "pull" else image_reference(value)
+
+
+def any_source(value: str) -> str:
+    """Return 'pull', 'build' or an image reference; raise ValueError for anything else."""
+    return value if value in {"pull", "build"} else image_reference(value)
+
+
+def built_or_named(value: str) -> str:
+    """Return 'build' or an image reference; raise ValueError for anything else."""
+    if value == "pull":
+        raise ValueError("has no published image; write 'build', or the reference of an image of yours")
+    return value if value == "build" else image_reference(value)
+
+
+def _choice(check: Callable[[str], str], form: str) -> tuple[AfterValidator, Any]:
+    return AfterValidator(check), Field(json_schema_extra={"format": form})
+
+
+PulledOrNamed = Annotated[str, *_choice(pulled_or_named, "pull-image")]
+BuiltOrNamed = Annotated[str, *_choice(built_or_named, "build-image")]
+AnySource = Annotated[str, *_choice(any_source, "image")]
+
+
+class ImagesConfig(Model):
+    """Container images: `pull` takes the pinned official one, `build` makes it from `images/`, and a
+    reference names another one."""
+
+    base: PulledOrNamed = Field(default="pull", examples=["debian:trixie-slim"])
+    """Debian image that built ones start from."""
+
+    mysql: AnySource = Field(default="pull", examples=["registry.example.org/mysql:8.4.6"])
+    """MySQL 8.4 or newer."""
+
+    dovecot: BuiltOrNamed = Field(default="build", examples=["registry.example.org/dovecot:2.4.1-1"])
+    """Dovecot 2.4; a reference names an image made from `images/dovecot`."""
+
+    postfix: BuiltOrNamed = Field(default="build", examples=["registry.example.org/postfix:3.10.5-1"])
+    """Postfix 3.10; a reference names an image made from `images/postfix`."""
+
+    roundcube: AnySource = Field(default="pull", examples=["build"])
+    """Roundcube, with the official image's environment."""

@@ -1,0 +1,108 @@
+"""What the mail service accepts, and through whom it is reached and sends.
+
+Owns limits, checks on arriving mail, webmail's reverse proxy and the smarthost. Does not own ports
+(network.py).
+"""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from pydantic import Field
+
+from mailinfra.config.model import Mistake, Model
+from mailinfra.types import ByteSize, FilePath, HostName, IpAddress, LoginName, Port
+
+LEAST_MESSAGE = 64 * 1024
+"""Bytes that every server must take: RFC 5321, section 4.5.3.1.7."""
+
+MOST_MESSAGE = 1024**3
+"""Bytes; beyond it a message takes longer than clients and peers wait."""
+
+Rate = Annotated[int, Field(ge=0, le=100_000)]
+
+
+class ClientLimitsConfig(Model):
+    """What one client address may do at the SMTP ports; 0 is no limit. Webmail has none."""
+
+    connections: Rate = Field(default=20, examples=[50])
+    """Sessions at the same time."""
+
+    connection_rate: Rate = Field(default=60, examples=[120])
+    """New sessions in a minute."""
+
+    auth_rate: Rate = Field(default=20, examples=[60])
+    """Attempts to log in, in a minute."""
+
+    message_rate: Rate = Field(default=100, examples=[200])
+    """Messages in a minute."""
+
+    recipient_rate: Rate = Field(default=300, examples=[1000])
+    """Recipients in a minute."""
+
+
+class LimitsConfig(Model):
+    """How much is accepted."""
+
+    message_size: ByteSize = Field(default=50 * 1024**2, examples=["25M"])
+    """Size of one message, from 64K to 1G. Attachments are encoded and grow by a third."""
+
+    recipients: int = Field(default=100, ge=100, le=10_000, examples=[500])
+    """Recipients of one message, at least 100 (RFC 5321, section 4.5.3.1.8)."""
+
+    clients: ClientLimitsConfig = ClientLimitsConfig()
+    """What one client address may do at the SMTP ports."""
+
+    def contradictions(self) -> Iterator[Mistake]:
+        """Return sizes that rule each other out."""
+        if not LEAST_MESSAGE <= self.message_size <= MOST_MESSAGE:
+            reason = "must be from 64K, which every server takes (RFC 5321, section 4.5.3.1.7), to 1G"
+            yield Mistake(place=("messageSize",), reason=reason, given=self.message_size)
+        if 0 < self.clients.recipient_rate < self.recipients:
+            reason = (
+                f"allows {self.clients.recipient_rate} a minute, and 'limits.recipients' {self.recipients} "
+                "in one message, which would be refused; raise this one or lower that one"
+            )
+            yield Mistake(place=("clients", "recipientRate"), reason=reason, about=("recipients", "clients"))
+
+
+class ReceivingConfig(Model):
+    """Checks on arriving mail."""
+
+    check_domains: bool = True
+    """Whether the domains of senders must exist in DNS; false where no resolver knows them, as on a
+    laptop."""
+
+
+class WebmailConfig(Model):
+    """How webmail is reached."""
+
+    reverse_proxy: IpAddress | None = None
+    """IP address of a proxy that answers over HTTPS and passes requests to `ports.webmailRedirect` in plain
+    HTTP. What it says about the client's address is then believed."""
+
+
+class SmarthostConfig(Model):
+    """A server that all mail leaves through, always over TLS. `mailinfra:smarthostPassword` is its
+    password. With `username` or `caFile` its certificate has to name it; with neither, nobody asks who it
+    is."""
+
+    host: HostName = Field(examples=["smtp.example.net"])
+    """Name of the server."""
+
+    port: Port = Field(default=587, examples=[465])
+    """TCP port: 465 speaks TLS from the first byte, any other one STARTTLS."""
+
+    username: LoginName | None = Field(default=None, examples=["relay@example.org"])
+    """Login name; without it there is no login."""
+
+    ca_file: FilePath | None = Field(default=None, examples=["tls/smarthost-ca.pem"])
+    """PEM file with the CA that signed the smarthost's certificate, where that is no public one."""
+
+    def contradictions(self) -> Iterator[Mistake]:
+        """Return a CA file that cannot be used."""
+        if self.ca_file is None:
+            return
+        from mailinfra.config import pem
+
+        if fault := pem.certificate_fault(self.ca_file):
+            yield Mistake(place=("caFile",), reason=fault, given=self.ca_file)

@@ -1,0 +1,142 @@
+"""One mail server: all sections together, and the rules between them.
+
+Owns what crosses two sections. Does not own a section, nor where the form comes from (load.py).
+"""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from pydantic import Field
+
+from mailinfra.config.accounts.lists import AccountsConfig
+from mailinfra.config.certificate import CertificateConfig, covers
+from mailinfra.config.images import ImagesConfig
+from mailinfra.config.mail import LimitsConfig, ReceivingConfig, SmarthostConfig, WebmailConfig
+from mailinfra.config.model import Items, Mistake, Model, Word
+from mailinfra.config.network import NetworkConfig, PortsConfig
+from mailinfra.config.storage import DatabaseConfig, Databases, StorageConfig
+from mailinfra.types import DomainName, IpAddress, OnDestroy, within
+
+ACCOUNTS_FILE = {"type": "string", "format": "path", "examples": ["accounts.yaml"]}
+
+
+class ServerConfig(Model):
+    """One mail server: `mailinfra:server` in the stack file."""
+
+    hostname: DomainName = Field(examples=["mail.example.org"])
+    """The server's own name: in greetings, in the certificate and as MX of every domain."""
+
+    addresses: Items[IpAddress] = Field(default=(), examples=[["192.0.2.25", "2001:db8::25"]])
+    """Public IP addresses of the host, for its DNS records."""
+
+    listen: Items[IpAddress] = Field(default=("0.0.0.0",), examples=[["0.0.0.0", "::"]])  # noqa: S104
+    """IP addresses of the host that the ports are published on; `0.0.0.0` and `::` mean all of their kind. An
+    IPv6 one other than `::1` needs `network.subnet6`."""
+
+    ports: PortsConfig = PortsConfig()
+    """TCP ports on the host."""
+
+    network: NetworkConfig = NetworkConfig()
+    """The Docker network of the containers."""
+
+    certificate: Annotated[CertificateConfig | None, Word("own")] = None
+    """`own` makes a CA for this stack and signs with it; a public server names its files."""
+
+    images: ImagesConfig = ImagesConfig()
+    """Where the container images come from."""
+
+    database: DatabaseConfig = DatabaseConfig()
+    """The database: a container of its own, or an existing server."""
+
+    storage: StorageConfig = StorageConfig()
+    """What keeps data, and for how long."""
+
+    limits: LimitsConfig = LimitsConfig()
+    """How much is accepted."""
+
+    receiving: ReceivingConfig = ReceivingConfig()
+    """Checks on arriving mail."""
+
+    webmail: WebmailConfig = WebmailConfig()
+    """How webmail is reached."""
+
+    resolvers: Items[IpAddress] = Field(default=(), examples=[["192.0.2.53"]])
+    """DNS servers that Postfix asks, in place of Docker's."""
+
+    smarthost: SmarthostConfig | None = None
+    """A server that all mail leaves through; without it each message goes to its recipient's own server."""
+
+    accounts: Annotated[AccountsConfig | None, Word("external", also=ACCOUNTS_FILE)] = AccountsConfig()
+    """Domains, mailboxes and aliases; or the path of a YAML file that holds them; or `external`: then the
+    rows of the database are left to somebody else."""
+
+    def contradictions(self) -> Iterator[Mistake]:
+        """Return the settings of different sections that contradict each other."""
+        names = self.certificate.names() if self.certificate else None
+        if self.certificate and names is not None and not covers(names, self.hostname):
+            reason = (
+                f"{self.hostname!r} is not named by {self.certificate.certificate_file}, which names "
+                f"{', '.join(names) or 'no host at all'}; get one for this name, or use one of those"
+            )
+            yield Mistake(place=("hostname",), reason=reason, about=("certificate",))
+        if self.database.external and "database" in self.ports.model_fields_set:
+            reason = "publishes our own container, and 'database.external' replaces it; remove one of the two"
+            yield Mistake(place=("ports", "database"), reason=reason, about=("database",))
+        external = self.database.external
+        if external and external.databases is Databases.ADOPT and self.storage.on_destroy is OnDestroy.DELETE:
+            reason = "would drop databases that were adopted, not made here; write 'retain' or 'protect'"
+            yield Mistake(place=("storage", "onDestroy"), reason=reason, given="delete", about=("database",))
+        if self.webmail.reverse_proxy and self.ports.webmail_redirect is None:
+            reason = "needs 'ports.webmailRedirect', which is off: the proxy asks there; write a port"
+            yield Mistake(place=("webmail", "reverseProxy"), reason=reason, about=("ports",))
+        if self.smarthost and self.smarthost.host in {self.hostname, *self.addresses}:
+            reason = (
+                f"{self.smarthost.host} is this server itself, and mail would go round in circles; "
+                "name another one, or remove 'smarthost'"
+            )
+            yield Mistake(place=("smarthost", "host"), reason=reason, about=("hostname", "addresses"))
+        yield from self._addresses_in_subnets()
+        yield from self._listening_twice()
+        yield from self._listening_without_ipv6()
+
+    def _addresses_in_subnets(self) -> Iterator[Mistake]:
+        places: list[tuple[tuple[str | int, ...], str]] = [
+            *((("addresses", index), one) for index, one in enumerate(self.addresses)),
+            *((("resolvers", index), one) for index, one in enumerate(self.resolvers)),
+            *((("listen", index), one) for index, one in enumerate(self.listen)),
+        ]
+        if self.database.external:
+            places.append((("database", "external", "host"), self.database.external.host))
+        for place, given in places:
+            for network in (self.network.subnet, self.network.subnet6):
+                if network and within(given, network):
+                    reason = (
+                        f"{given} is inside of the containers' own network {network}; choose another subnet"
+                    )
+                    yield Mistake(place=place, reason=reason, about=("network",))
+
+    def _listening_twice(self) -> Iterator[Mistake]:
+        if not self.listen:
+            reason = "is empty, so nobody could reach the server; write ['0.0.0.0']"
+            yield Mistake(place=("listen",), reason=reason)
+        for index, one in enumerate(self.listen):
+            every = "::" if ":" in one else "0.0.0.0"  # noqa: S104
+            if one in self.listen[:index]:
+                reason = (
+                    f"{one} is listed before; a port can be published on an address once, remove one of them"
+                )
+                yield Mistake(place=("listen", index), reason=reason)
+            elif one != every and every in self.listen:
+                reason = (
+                    f"{one} is covered by {every}, and its ports would be taken twice; remove one of the two"
+                )
+                yield Mistake(place=("listen", index), reason=reason)
+
+    def _listening_without_ipv6(self) -> Iterator[Mistake]:
+        for index, one in enumerate(self.listen):
+            if ":" in one and one != "::1" and self.network.subnet6 is None:
+                reason = (
+                    f"{one} is IPv6, which the containers have none of: every such client would wear the "
+                    "gateway's address; add 'network.subnet6', like 'fd00:94::/64'"
+                )
+                yield Mistake(place=("listen", index), reason=reason, about=("network",))

@@ -1,0 +1,125 @@
+"""Where data lives: the database, the mail, and what becomes of both when the stack goes.
+
+Owns which choices go together. Does not own volumes or servers (components/).
+"""
+
+from collections.abc import Iterator
+from enum import StrEnum
+from ipaddress import IPv4Network
+from pathlib import PurePosixPath
+from typing import Annotated
+
+from pydantic import Field
+
+from mailinfra.config.model import Mistake, Model
+from mailinfra.types import ByteSize, FilePath, HostName, LoginName, OnDestroy, Port, within
+
+MIB = 1024**2
+LOOPBACK = IPv4Network("127.0.0.0/8")
+LEAST_DATABASE_MEMORY = 256 * MIB
+
+
+class Databases(StrEnum):
+    """How the databases come into somebody's existing server."""
+
+    CREATE = "create"
+    ADOPT = "adopt"
+
+
+class ExternalDatabaseConfig(Model):
+    """An existing MySQL server, 8.4 or newer. Its administrator's password is
+    `mailinfra:databasePassword`."""
+
+    host: HostName
+    """Name or IP address of the server, as this machine and the containers reach it, and as its certificate
+    names it."""
+
+    port: Port = Field(default=3306, examples=[3307])
+    """TCP port of the server."""
+
+    administrator: LoginName = Field(examples=["admin"])
+    """User that may create users and grant them rights."""
+
+    databases: Annotated[Databases, Field(strict=False)] = Field(default=Databases.CREATE, examples=["adopt"])
+    """`create` makes the databases `mail` and `roundcube`; `adopt` takes the ones that are there already,
+    those that a `destroy` has left too."""
+
+    ca_file: FilePath | None = Field(default=None, examples=["tls/database-ca.pem"])
+    """PEM file with the CA that signed the server's certificate; without it a public one must have.
+    docs/operations.md names the two links that are encrypted and still not verified."""
+
+    def contradictions(self) -> Iterator[Mistake]:
+        """Return a host that is another one in each container, and a CA file that cannot be used."""
+        if self.host == "localhost" or within(self.host, LOOPBACK) or self.host == "::1":
+            reason = (
+                f"{self.host} is in each container the container itself; write a name or an address under "
+                "which the containers reach the server, too"
+            )
+            yield Mistake(place=("host",), reason=reason)
+        if self.ca_file is None:
+            return
+        from mailinfra.config import pem
+
+        if fault := pem.certificate_fault(self.ca_file):
+            yield Mistake(place=("caFile",), reason=fault, given=self.ca_file)
+
+
+class DatabaseConfig(Model):
+    """The database: a container of its own, or an existing server."""
+
+    memory: ByteSize = Field(default=512 * MIB, examples=["1G"])
+    """Memory limit of the database's container, at least 256M."""
+
+    external: ExternalDatabaseConfig | None = None
+    """An existing server in place of the container."""
+
+    def contradictions(self) -> Iterator[Mistake]:
+        """Return a limit that stops the server, or that limits nothing."""
+        if self.external and "memory" in self.model_fields_set:
+            reason = "limits our own container, and 'external' replaces that one; remove one of the two"
+            yield Mistake(place=("memory",), reason=reason, about=("external",))
+        elif self.memory < LEAST_DATABASE_MEMORY:
+            reason = f"is {self.memory // MIB}M, and MySQL needs 256M to start; write '256M' or more"
+            yield Mistake(place=("memory",), reason=reason)
+
+
+class MailStorageConfig(Model):
+    """Where the mail lies: a local volume unless one of these is named."""
+
+    host_path: str | None = Field(default=None, examples=["/srv/mail"])
+    """Absolute path of a folder on the Docker host, in place of a volume; it has to belong to user and group
+    1000, as which Dovecot runs, and no `destroy` removes it."""
+
+    driver: str = Field(default="local", examples=["vieux/sshfs"])
+    """Docker's volume driver."""
+
+    driver_options: dict[str, str] = Field(
+        default={}, examples=[{"type": "nfs", "o": "addr=192.0.2.9,rw,nfsvers=4.2", "device": ":/srv/mail"}]
+    )
+    """Options of the volume driver, for example of an NFS share."""
+
+    def contradictions(self) -> Iterator[Mistake]:
+        """Return a path that Docker cannot mount, or two places for one mail."""
+        if self.host_path is None:
+            return
+        path = PurePosixPath(self.host_path)
+        if not path.is_absolute() or ".." in path.parts or len(path.parts) < 2:
+            reason = "must be the absolute path of a folder, like '/srv/mail'"
+            yield Mistake(place=("hostPath",), reason=reason, given=self.host_path)
+        for key in sorted({"driver", "driver_options"} & self.model_fields_set):
+            field = type(self).model_fields[key]
+            reason = "describes a volume, and 'hostPath' is a folder in place of one; remove one of the two"
+            yield Mistake(place=(str(field.alias),), reason=reason, about=("hostPath",))
+
+
+class StorageConfig(Model):
+    """What keeps data, and for how long."""
+
+    on_destroy: Annotated[OnDestroy, Field(strict=False)] = Field(
+        default=OnDestroy.RETAIN, examples=["protect"]
+    )
+    """What `destroy` does to mail, accounts and queue: `retain` leaves the volumes for the next `up`,
+    `protect` makes `destroy` refuse, `delete` is for throw-away stacks."""
+
+    mail: MailStorageConfig = MailStorageConfig()
+    """Where the mail lies."""

@@ -1,0 +1,90 @@
+"""Folders: rendered files as a read-only folder of a container.
+
+Owns the way in: uploads into a container with a read-only root are refused, so a second container that
+never starts fills a volume, and the daemon's container mounts that volume read-only. It works with a
+remote daemon, and every changed line shows in a preview. Does not own the text (rendering.py).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi_docker as docker
+from pulumi import Input, Output, ResourceOptions
+
+from mailinfra.containers.rendering import digest
+
+# Where the filling container sees the volume; no image has this folder, so Docker copies nothing into it.
+_FILLING = "/mailinfra"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folder:
+    """A read-only folder of rendered files; each is a volume of its own, named by what it holds."""
+
+    path: str
+    """Absolute path in the container."""
+
+    files: Mapping[str, Input[str]]
+    """Path below the folder -> text. Which files exist is plain; what they hold may come later."""
+
+    secret: bool = False
+    """Whether nobody else may read the texts; they are then marked in state, previews and diffs."""
+
+    @property
+    def slug(self) -> str:
+        """The path as a part of a name: `/etc/dovecot` -> `etc-dovecot`."""
+        return self.path.strip("/").replace("/", "-").replace(".", "-")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Volumes:
+    """What the filled volumes of one container have in common."""
+
+    stack: str
+    """`<project>-<stack>`: the front of every fixed name."""
+
+    alias: str
+    """Name of the container on its network, the next part of the name."""
+
+    image: Input[str]
+    """Any image that the daemon has: the filling container never starts."""
+
+    labels: Sequence[docker.ContainerLabelArgs]
+    """Labels of the filling container."""
+
+    def mount(self, name: str, folder: Folder, child: ResourceOptions) -> docker.ContainerMountArgs:
+        """Return a read-only mount that is ready once the volume holds the folder's files and nothing else.
+
+        `name` is the front of the resources' names. The new volume is filled before the container that
+        reads the old one goes: a shorter pause.
+        """
+        name = f"{name}-{folder.slug}"
+        mark = Output.secret if folder.secret else Output.from_input
+        files = {path: mark(text) for path, text in sorted(folder.files.items())}
+        # The name tells nothing of a secret: every secret folder holds a key or a generated password.
+        content = Output.unsecret(Output.all(**files).apply(digest))
+        before = ResourceOptions.merge(child, ResourceOptions(delete_before_replace=False))
+        volume = docker.Volume(
+            name,
+            name=Output.format("{}-{}-{}-{}", self.stack, self.alias, folder.slug, content),
+            opts=before,
+        )
+        filler = docker.Container(
+            f"{name}-filler",
+            image=self.image,
+            command=["true"],
+            # Written out, or what the image says comes back as a change.
+            user="0:0",
+            start=False,
+            must_run=False,
+            network_mode="none",
+            labels=self.labels,
+            mounts=[docker.ContainerMountArgs(type="volume", source=volume.name, target=_FILLING)],
+            uploads=[
+                docker.ContainerUploadArgs(file=f"{_FILLING}/{path}", content=text, permissions="0444")
+                for path, text in files.items()
+            ],
+            opts=before,
+        )
+        source = Output.all(volume.name, filler.name).apply(lambda known: str(known[0]))
+        return docker.ContainerMountArgs(type="volume", source=source, target=folder.path, read_only=True)

@@ -1,0 +1,61 @@
+"""Images: which image each container runs, pinned by tag and digest, or built from images/.
+
+Owns the references and the hash of a build context. Does not own the image resource (service.py).
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+# Looked up 2026-11; the version stands beside the digest, so that an update shows what it changes.
+DEBIAN = "debian:trixie-slim@sha256:a29215f6a35e51e22adffa17f89e9d2ef06214e64a2bad10d765c46aea49f11f"
+MYSQL = "mysql:9.7.2@sha256:257388edf9c84dbc04c763625446d5f3fa6ed60d1b0873bc552c614ba0a7ab4e"
+ROUNDCUBE = (
+    "roundcube/roundcubemail:1.7.4-apache-nonroot"
+    "@sha256:533b48d35f8fef99f24ae6997a032a727888d6992bd55a1a0a24d1ea208dbf3f"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pulled:
+    """An image that a registry has."""
+
+    reference: str
+    """`name:tag@digest`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Built:
+    """An image that is built from a folder of ours."""
+
+    folder: str
+    """Name of the folder under images/ that holds the Dockerfile."""
+
+    base: str
+    """Reference of the image that the Dockerfile starts from, its `ARG BASE`."""
+
+    @property
+    def context(self) -> str:
+        """The folder as a path relative to the project, so that state does not depend on the machine."""
+        return f"images/{self.folder}"
+
+    @property
+    def tag(self) -> str:
+        """`mailinfra/<folder>:<hash>`: a changed context is another image, never another meaning of a tag."""
+        return f"mailinfra/{self.folder}:{self.hash}"
+
+    @property
+    def hash(self) -> str:
+        """Sixteen hexadecimal digits over the base and every file of the context: path, mode and content."""
+        folder = ROOT / self.context
+        state = hashlib.sha256(self.base.encode())
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            executable = bool(path.stat().st_mode & 0o100)
+            state.update(f"\0{path.relative_to(folder).as_posix()}\0{executable}\0".encode())
+            state.update(hashlib.sha256(path.read_bytes()).digest())
+        return state.hexdigest()[:16]
+
+
+ImageSource = Pulled | Built

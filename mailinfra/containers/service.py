@@ -1,0 +1,248 @@
+"""Service: one hardened container, with its image, rendered files, volumes, ports and health.
+
+Owns what every daemon has in common: read-only root, no capability that is not asked for, no new
+privileges, a memory limit, bounded logs, files that reach it through read-only volumes.
+Does not own what is in the files, nor the volumes that hold data.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi_docker as docker
+from pulumi import ComponentResource, Input, Output, ResourceOptions
+
+from mailinfra.containers.config_volumes import Folder, Volumes
+from mailinfra.containers.images import Built, ImageSource, Pulled
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mount:
+    """A writable place that outlives the container."""
+
+    path: str
+    """Absolute path in the container."""
+
+    source: Input[str]
+    """Docker's name of the volume, or an absolute path of the host."""
+
+    host: bool = False
+    """Whether `source` is a folder of the Docker host."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedPort:
+    """A port of the container that the host answers on."""
+
+    internal: int
+    """TCP port that the daemon listens on."""
+
+    external: int
+    """TCP port of the host."""
+
+    address: str
+    """Address of the host, IPv4 or IPv6."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """A command in the container that ends with 0 while the service does its work."""
+
+    command: Sequence[str]
+    """Program and arguments; no shell."""
+
+    startup_seconds: int = 60
+    """How long the first answer may take before the deployment fails."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceArgs:
+    """What one container is made of."""
+
+    stack: str
+    """`<project>-<stack>`: the front of every fixed name, and the label that tells whose container it is."""
+
+    alias: str
+    """Name under which the other containers find it."""
+
+    image: ImageSource
+    """What it runs."""
+
+    network: Input[str]
+    """Name of the Docker network."""
+
+    address: Input[str]
+    """Its own IPv4 address there."""
+
+    address6: str | None = None
+    """Its own IPv6 address there, where the network has IPv6."""
+
+    folders: Sequence[Folder] = ()
+    """Rendered configuration, certificates and secrets."""
+
+    mounts: Sequence[Mount] = ()
+    """Data."""
+
+    tmpfs: Mapping[str, str] = field(default_factory=dict)
+    """Absolute path -> mount options of a writable folder in memory."""
+
+    ports: Sequence[PublishedPort] = ()
+    """What the world, or the machine itself, may reach."""
+
+    health: Health
+    """What proves the service."""
+
+    memory_mib: int
+    """Memory limit in MiB; swap is none."""
+
+    user: str | None = None
+    """`uid:gid`; None for the image's own."""
+
+    capabilities: Sequence[str] = ()
+    """What is added after all are dropped; without the `CAP_` prefix a refresh replaces the container."""
+
+    environment: Mapping[str, Input[str]] = field(default_factory=dict)
+    """Environment variables; never a secret, for inspection shows them."""
+
+    command: Sequence[str] | None = None
+    """Arguments in place of the image's own."""
+
+    resolvers: Sequence[str] = ()
+    """DNS servers in place of the engine's."""
+
+    init: bool = False
+    """Whether a minimal init is process 1, for daemons that do not collect orphans."""
+
+    stop_seconds: int = 30
+    """How long the daemon may take to end before it is killed."""
+
+
+class Service(ComponentResource):
+    """One hardened container."""
+
+    host: Output[str]
+    """Name under which other containers reach it; known once it is healthy."""
+
+    id_when_healthy: Output[str]
+    """Docker's id of the container; unknown in a preview that makes or replaces it."""
+
+    def __init__(self, name: str, args: ServiceArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("mailinfra:index:Service", name, None, opts)
+        child = ResourceOptions(parent=self)
+
+        image = docker.RemoteImage(f"{name}-image", image_args(args.image), opts=child)
+        volumes = Volumes(stack=args.stack, alias=args.alias, image=image.image_id, labels=labels(args))
+        mounts = [volumes.mount(name, folder, child) for folder in args.folders]
+        mounts += [
+            docker.ContainerMountArgs(
+                type="bind" if mount.host else "volume", source=mount.source, target=mount.path
+            )
+            for mount in args.mounts
+        ]
+        container = docker.Container(
+            f"{name}-container",
+            hardened(args, image.image_id, mounts),
+            # The provider reports changes of these as updates and leaves the running container as it was; nor
+            # does it say then that two containers cannot have one address and the same ports.
+            opts=ResourceOptions.merge(
+                child,
+                ResourceOptions(
+                    replace_on_changes=["healthcheck", "init", "tmpfs"], delete_before_replace=True
+                ),
+            ),
+        )
+        self.id_when_healthy = container.id
+        self.host = after(args.alias, container.id)
+        self.register_outputs({"host": self.host, "id_when_healthy": self.id_when_healthy})
+
+
+def after(value: str, *done: Output[Any]) -> Output[str]:
+    """Return `value`, known in every preview, to those who have to wait until all of `done` are there.
+
+    It depends on no resource. A container is deleted before the next one is created, and the engine then
+    replaces whatever has a property of it, changed or not: one daemon's new limit would restart all others.
+    """
+
+    async def waited() -> str:
+        for each in done:
+            await each.future()
+        return value
+
+    return Output(set(), waited(), asyncio.sleep(0, result=True))
+
+
+def image_args(source: ImageSource) -> docker.RemoteImageArgs:
+    """Return what pulls or builds `source`; either is kept when the stack goes, for others may use it."""
+    match source:
+        case Pulled(reference=reference):
+            return docker.RemoteImageArgs(name=reference, keep_locally=True)
+        case Built():
+            return docker.RemoteImageArgs(
+                name=source.tag,
+                keep_locally=True,
+                build=docker.RemoteImageBuildArgs(
+                    context=source.context, tags=[source.tag], build_args={"BASE": source.base}
+                ),
+                triggers={"context": source.hash},
+            )
+
+
+def labels(args: ServiceArgs) -> list[docker.ContainerLabelArgs]:
+    """Return the labels that tell whose container this is; constant, for a changed label replaces."""
+    return [
+        docker.ContainerLabelArgs(label="mailinfra.service", value=args.alias),
+        docker.ContainerLabelArgs(label="mailinfra.stack", value=args.stack),
+    ]
+
+
+def hardened(
+    args: ServiceArgs, image_id: Output[str], mounts: list[docker.ContainerMountArgs]
+) -> docker.ContainerArgs:
+    """Return the container: the one place that decides what every daemon may do."""
+    ports = sorted(args.ports, key=lambda port: (port.internal, port.address))
+    return docker.ContainerArgs(
+        image=image_id,
+        hostname=args.alias,
+        command=list(args.command) if args.command is not None else None,
+        user=args.user,
+        envs=[Output.format("{}={}", key, value) for key, value in sorted(args.environment.items())],
+        networks_advanced=[
+            docker.ContainerNetworksAdvancedArgs(
+                name=args.network,
+                aliases=[args.alias],
+                ipv4_address=args.address,
+                ipv6_address=args.address6,
+            )
+        ],
+        dns=list(args.resolvers) or None,
+        ports=[
+            docker.ContainerPortArgs(
+                internal=port.internal, external=port.external, ip=port.address, protocol="tcp"
+            )
+            for port in ports
+        ],
+        mounts=mounts,
+        tmpfs=dict(args.tmpfs),
+        read_only=True,
+        capabilities=docker.ContainerCapabilitiesArgs(adds=sorted(args.capabilities), drops=["ALL"]),
+        security_opts=["no-new-privileges:true"],
+        memory=args.memory_mib,
+        memory_swap=args.memory_mib,
+        init=args.init,
+        restart="unless-stopped",
+        stop_timeout=args.stop_seconds,
+        destroy_grace_seconds=args.stop_seconds,
+        log_driver="json-file",
+        log_opts={"max-size": "10m", "max-file": "5"},
+        labels=labels(args),
+        healthcheck=docker.ContainerHealthcheckArgs(
+            tests=["CMD", *args.health.command],
+            interval="5s",
+            timeout="10s",
+            retries=3,
+            start_period=f"{args.health.startup_seconds}s",
+        ),
+        wait=True,
+        wait_timeout=args.health.startup_seconds + 30,
+    )

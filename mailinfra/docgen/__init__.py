@@ -1,0 +1,1 @@
+"""The generated documentation: docs/configuration.md and the JSON Schemas for editors."""
