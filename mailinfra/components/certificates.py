@@ -42,6 +42,9 @@ class CertificateFiles:
 class CertificatesArgs:
     """What certificates are about."""
 
+    stack: str
+    """`<project>-<stack>`: what the CA is named after, so that a new host name leaves it as it is."""
+
     hostname: str
     """The server's own name, which the public certificate names."""
 
@@ -81,13 +84,14 @@ class Certificates(ComponentResource):
         ca = tls.SelfSignedCert(
             f"{name}-ca-certificate",
             private_key_pem=ca_key,
-            subject=tls.SelfSignedCertSubjectArgs(common_name=f"mailinfra CA of {args.hostname}"[:64]),
+            subject=tls.SelfSignedCertSubjectArgs(common_name=f"CA of {args.stack}"[:64]),
             is_ca_certificate=True,
             set_subject_key_id=True,  # strict verifiers (Python 3.13's default) ask for it
             allowed_uses=["cert_signing", "crl_signing"],
             validity_period_hours=CA_HOURS,
             early_renewal_hours=CA_RENEWAL_HOURS,
-            opts=child,
+            # Every client would have to trust another CA, and MySQL to start again, for the sake of a name.
+            opts=ResourceOptions.merge(child, ResourceOptions(ignore_changes=["subject"])),
         )
         authority = _Authority(certificate=ca.cert_pem, key=ca_key)
         inner = ["localhost", *args.inner_names]

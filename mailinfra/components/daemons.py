@@ -15,6 +15,10 @@ from mailinfra.containers.service import PublishedPort
 SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
 """The public certificate authorities, in every image."""
 
+INNER_STEP = 10_000
+"""Distance between the ports that one daemon listens on for the first address of the host, the second and so
+on."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DaemonArgs:
@@ -62,12 +66,22 @@ class DaemonArgs:
     key: Input[str]
     """PEM of the certificate's private key; becomes a file of its own."""
 
+    def inner_ports(self, port: int) -> list[int]:
+        """Return the ports inside of the container that stand for `port`, one for each address in `listen`.
+
+        The docker provider compares published ports position by position, and Docker lists two bindings of
+        one inner port in an order of its own: such a container would be replaced at every `up`
+        (https://github.com/kreuzwerker/terraform-provider-docker/issues/909). So no inner port is published
+        twice.
+        """
+        return [port + INNER_STEP * index for index in range(len(self.listen))]
+
     def published(self, pairs: Mapping[int, int]) -> list[PublishedPort]:
         """Return port of the container -> port of the host, on every address."""
         return [
-            PublishedPort(internal=internal, external=external, address=address)
+            PublishedPort(internal=inner, external=external, address=address)
             for internal, external in pairs.items()
-            for address in self.listen
+            for inner, address in zip(self.inner_ports(internal), self.listen, strict=True)
         ]
 
 

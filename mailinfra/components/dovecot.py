@@ -69,6 +69,10 @@ class DovecotFiles:
 
     hostname: str
     pop3: bool
+    imap_ports: Sequence[int]
+    imaps_ports: Sequence[int]
+    pop3_ports: Sequence[int]
+    pop3s_ports: Sequence[int]
     webmail_addresses: Sequence[str]
     sessions: int = SESSIONS
     auth_workers: int = AUTH_WORKERS
@@ -150,6 +154,10 @@ def configuration(args: DovecotArgs) -> dict[str, Input[str]]:
         lambda known: DovecotFiles(
             hostname=args.hostname,
             pop3=bool({"pop3", "pop3s"} & set(args.ports)),
+            imap_ports=args.inner_ports(PORTS["imap"]),
+            imaps_ports=args.inner_ports(PORTS["imaps"]),
+            pop3_ports=args.inner_ports(PORTS["pop3"]),
+            pop3s_ports=args.inner_ports(PORTS["pop3s"]),
             webmail_addresses=args.webmail_addresses,
             database_host=known["host"],
             database_port=int(known["port"]),

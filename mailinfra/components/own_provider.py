@@ -74,6 +74,49 @@ class Schema(pulumi.CustomResource):
         super().__init__("mailinfra:index:Schema", name, properties, opts)
 
 
+class StaleUsers(pulumi.CustomResource):
+    """No MySQL user of an earlier stack has the name of one that is about to be made."""
+
+    def __init__(
+        self,
+        name: str,
+        connection: Connection,
+        users: Mapping[str, str],
+        databases: Sequence[str],
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        """`users`: name -> host that it logs in from. One with rights outside of `databases` is never
+        touched."""
+        properties = {
+            "connection": connection.properties(),
+            "users": dict(sorted(users.items())),
+            "databases": sorted(databases),
+        }
+        super().__init__("mailinfra:index:StaleUsers", name, properties, opts)
+
+
+class Rights(pulumi.CustomResource):
+    """The services' MySQL users have the declared rights and no other; a refresh finds what differs."""
+
+    def __init__(
+        self,
+        name: str,
+        connection: Connection,
+        users: Mapping[str, str],
+        rights: Mapping[str, Sequence[str]],
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        """`users`: name -> host; `rights`: name -> each single right, like `SELECT (name) on
+        mail.domains`."""
+        properties = {
+            "connection": connection.properties(),
+            "hosts": dict(sorted(users.items())),
+            # Maps, so that a preview shows the right that changes.
+            "rights": {user: dict.fromkeys(sorted(each), True) for user, each in sorted(rights.items())},
+        }
+        super().__init__("mailinfra:index:Rights", name, properties, opts)
+
+
 @dataclass(frozen=True, kw_only=True)
 class DirectoryArgs:
     """All accounts of one stack, as the provider's property bags (camelCase inside)."""

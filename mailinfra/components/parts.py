@@ -45,7 +45,8 @@ class Parts:
                 if hosts
             ],
             labels=[docker.NetworkLabelArgs(label="mailinfra.stack", value=stack)],
-            opts=child,
+            # Two networks cannot have one subnet: all containers go first, then the network, and come back.
+            opts=ResourceOptions.merge(child, ResourceOptions(delete_before_replace=True)),
         ).name
         self.webmail_addresses = [hosts["webmail"] for hosts in (self.hosts, self.hosts6) if hosts]
 
@@ -54,6 +55,7 @@ class Parts:
         return Certificates(
             f"{self.name}-certificates",
             CertificatesArgs(
+                stack=self.stack,
                 hostname=self.server.hostname,
                 inner_names=["mysql"],
                 files=wiring.certificate_files(self.server),
@@ -64,7 +66,7 @@ class Parts:
     def database(self, certificates: Certificates) -> Database:
         """Return our own database, or the way to an existing one."""
         own = OwnServer(
-            image=wiring.image(self.server, "mysql"),
+            image=wiring.image(self.stack, self.server, "mysql"),
             network=self.network,
             address=self.hosts["mysql"],
             gateway=self.hosts["gateway"],
@@ -117,7 +119,7 @@ class Parts:
             f"{self.name}-dovecot",
             DovecotArgs(
                 stack=self.stack,
-                image=wiring.image(self.server, "dovecot"),
+                image=wiring.image(self.stack, self.server, "dovecot"),
                 hostname=self.server.hostname,
                 network=self.network,
                 address=self.hosts["dovecot"],
@@ -147,7 +149,7 @@ class Parts:
             f"{self.name}-postfix",
             PostfixArgs(
                 stack=self.stack,
-                image=wiring.image(self.server, "postfix"),
+                image=wiring.image(self.stack, self.server, "postfix"),
                 hostname=self.server.hostname,
                 network=self.network,
                 address=self.hosts["postfix"],
@@ -185,7 +187,7 @@ class Parts:
             f"{self.name}-roundcube",
             RoundcubeArgs(
                 stack=self.stack,
-                image=wiring.image(self.server, "roundcube"),
+                image=wiring.image(self.stack, self.server, "roundcube"),
                 hostname=self.server.hostname,
                 network=self.network,
                 address=self.hosts["webmail"],

@@ -138,6 +138,9 @@ def configuration(args: PostfixArgs) -> dict[str, Input[str]]:
     smarthost_ca = smarthost.ca if smarthost else None
     values = Output.all(host=args.dovecot_host, ca=args.dovecot_ca).apply(
         lambda dovecot: PostfixFiles(
+            smtp_ports=args.inner_ports(PORTS["smtp"]),
+            submission_ports=args.inner_ports(PORTS["submission"]),
+            submissions_ports=args.inner_ports(PORTS["submissions"]),
             hostname=args.hostname,
             postmaster=args.postmaster,
             message_size=args.message_size,

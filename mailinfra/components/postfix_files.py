@@ -78,6 +78,9 @@ class Smarthost:
 class PostfixFiles:
     """The values that the files under configs/postfix/ ask for."""
 
+    smtp_ports: Sequence[int]
+    submission_ports: Sequence[int]
+    submissions_ports: Sequence[int]
     hostname: str
     postmaster: str | None
     message_size: int

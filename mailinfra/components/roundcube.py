@@ -129,7 +129,14 @@ def environment(args: RoundcubeArgs) -> dict[str, Input[str]]:
 
 def folders(args: RoundcubeArgs, session_key: Output[str]) -> list[Folder]:
     """Return the rendered files, the certificates and the secrets."""
-    site = site_files(args.hostname, args.port, args.reverse_proxy, args.message_size)
+    site = site_files(
+        hostname=args.hostname,
+        port=args.port,
+        https_ports=args.inner_ports(HTTPS_PORT),
+        http_ports=args.inner_ports(HTTP_PORT),
+        reverse_proxy=args.reverse_proxy,
+        message_size=args.message_size,
+    )
     known = Output.all(
         host=args.database_host, port=args.database_port, ca=args.database_ca, mail_ca=args.mail_ca
     )

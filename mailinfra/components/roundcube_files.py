@@ -3,6 +3,7 @@
 Owns what follows from the largest message. Does not own the way into the container (roundcube.py).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 MIB = 1024**2
@@ -17,6 +18,8 @@ class SiteFiles:
 
     hostname: str
     port: int
+    https_ports: Sequence[int]
+    http_ports: Sequence[int]
     reverse_proxy: str | None
     upload_size: int
     post_size: int
@@ -36,13 +39,24 @@ class ProgramFile:
     database_ca_file: str
 
 
-def site_files(hostname: str, port: int, reverse_proxy: str | None, message_size: int) -> SiteFiles:
-    """Return what Apache and PHP need to know; sizes are bytes."""
+def site_files(
+    *,
+    hostname: str,
+    port: int,
+    https_ports: Sequence[int],
+    http_ports: Sequence[int],
+    reverse_proxy: str | None,
+    message_size: int,
+) -> SiteFiles:
+    """Return what Apache and PHP need to know; `port` is the host's, the lists are inside, sizes are
+    bytes."""
     # Base64 makes four characters of three, and breaks the line after 76: 37 % more.
     upload = message_size * 100 // 137
     return SiteFiles(
         hostname=hostname,
         port=port,
+        https_ports=https_ports,
+        http_ports=http_ports,
         reverse_proxy=reverse_proxy,
         upload_size=upload,
         post_size=upload + MIB,

@@ -17,13 +17,13 @@ from mailinfra.containers.rendering import text_of
 _PULLED = {"base": images.DEBIAN, "mysql": images.MYSQL, "roundcube": images.ROUNDCUBE}
 
 
-def image(server: ServerConfig, name: str) -> images.ImageSource:
+def image(stack: str, server: ServerConfig, name: str) -> images.ImageSource:
     """Return where the image of a daemon comes from."""
     choice = str(getattr(server.images, name))
     match choice:
         case "build":
             base = _PULLED["base"] if server.images.base == "pull" else server.images.base
-            return images.Built(folder=name, base=base)
+            return images.Built(folder=name, base=base, stack=stack)
         case "pull":
             return images.Pulled(reference=_PULLED[name])
         case reference:

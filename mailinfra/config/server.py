@@ -17,6 +17,9 @@ from mailinfra.config.network import NetworkConfig, PortsConfig
 from mailinfra.config.storage import DatabaseConfig, Databases, StorageConfig
 from mailinfra.types import DomainName, IpAddress, OnDestroy, within
 
+MOST_ADDRESSES = 6
+"""Addresses to publish ports on: inside, each has a port of its own, 10,000 above the one before."""
+
 ACCOUNTS_FILE = {"type": "string", "format": "path", "examples": ["accounts.yaml"]}
 
 
@@ -118,6 +121,12 @@ class ServerConfig(Model):
     def _listening_twice(self) -> Iterator[Mistake]:
         if not self.listen:
             reason = "is empty, so nobody could reach the server; write ['0.0.0.0']"
+            yield Mistake(place=("listen",), reason=reason)
+        if len(self.listen) > MOST_ADDRESSES:
+            reason = (
+                f"has {len(self.listen)} addresses, and ports are published on {MOST_ADDRESSES} at most; "
+                "list fewer, or write ['0.0.0.0', '::'] for all"
+            )
             yield Mistake(place=("listen",), reason=reason)
         for index, one in enumerate(self.listen):
             every = "::" if ":" in one else "0.0.0.0"  # noqa: S104

@@ -13,6 +13,10 @@ from pulumi import Input, Output, ResourceOptions
 
 from mailinfra.containers.rendering import digest
 
+NEVER_UPDATED = ["healthcheck", "init", "mounts", "tmpfs"]
+"""What the docker provider says it updates in a running container, and leaves as it was: only a new one has
+it."""
+
 # Where the filling container sees the volume; no image has this folder, so Docker copies nothing into it.
 _FILLING = "/mailinfra"
 
@@ -63,7 +67,9 @@ class Volumes:
         files = {path: mark(text) for path, text in sorted(folder.files.items())}
         # The name tells nothing of a secret: every secret folder holds a key or a generated password.
         content = Output.unsecret(Output.all(**files).apply(digest))
-        before = ResourceOptions.merge(child, ResourceOptions(delete_before_replace=False))
+        before = ResourceOptions.merge(
+            child, ResourceOptions(delete_before_replace=False, replace_on_changes=NEVER_UPDATED)
+        )
         volume = docker.Volume(
             name,
             name=Output.format("{}-{}-{}-{}", self.stack, self.alias, folder.slug, content),

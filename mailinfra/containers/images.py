@@ -36,6 +36,11 @@ class Built:
     base: str
     """Reference of the image that the Dockerfile starts from, its `ARG BASE`."""
 
+    stack: str
+    """`<project>-<stack>`: whose image it is. The provider builds at every creation, and a second stack's
+    build would move a tag that both have to another image: the first one's containers would then be
+    replaced."""
+
     @property
     def context(self) -> str:
         """The folder as a path relative to the project, so that state does not depend on the machine."""
@@ -43,8 +48,9 @@ class Built:
 
     @property
     def tag(self) -> str:
-        """`mailinfra/<folder>:<hash>`: a changed context is another image, never another meaning of a tag."""
-        return f"mailinfra/{self.folder}:{self.hash}"
+        """`mailinfra/<folder>:<stack>-<hash>`: a changed context is another image, never another meaning of
+        a tag."""
+        return f"mailinfra/{self.folder}:{self.stack}-{self.hash}"
 
     @property
     def hash(self) -> str:

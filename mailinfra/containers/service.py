@@ -13,7 +13,7 @@ from typing import Any
 import pulumi_docker as docker
 from pulumi import ComponentResource, Input, Output, ResourceOptions
 
-from mailinfra.containers.config_volumes import Folder, Volumes
+from mailinfra.containers.config_volumes import NEVER_UPDATED, Folder, Volumes
 from mailinfra.containers.images import Built, ImageSource, Pulled
 
 
@@ -143,13 +143,10 @@ class Service(ComponentResource):
         container = docker.Container(
             f"{name}-container",
             hardened(args, image.image_id, mounts),
-            # The provider reports changes of these as updates and leaves the running container as it was; nor
-            # does it say then that two containers cannot have one address and the same ports.
+            # Two containers cannot have one address and the same ports.
             opts=ResourceOptions.merge(
                 child,
-                ResourceOptions(
-                    replace_on_changes=["healthcheck", "init", "tmpfs"], delete_before_replace=True
-                ),
+                ResourceOptions(replace_on_changes=NEVER_UPDATED, delete_before_replace=True),
             ),
         )
         self.id_when_healthy = container.id
@@ -186,6 +183,19 @@ def image_args(source: ImageSource) -> docker.RemoteImageArgs:
                 ),
                 triggers={"context": source.hash},
             )
+
+
+def go_duration(seconds: int) -> str:
+    """Return a duration as Go writes it: `45s`, `2m0s`, `1h0m0s`.
+
+    The provider reads it back in this form (https://pkg.go.dev/time#Duration.String), and any other spelling
+    is a change in every preview.
+    """
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}h{minutes}m{rest}s"
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"
 
 
 def labels(args: ServiceArgs) -> list[docker.ContainerLabelArgs]:
@@ -238,10 +248,10 @@ def hardened(
         labels=labels(args),
         healthcheck=docker.ContainerHealthcheckArgs(
             tests=["CMD", *args.health.command],
-            interval="5s",
-            timeout="10s",
+            interval=go_duration(5),
+            timeout=go_duration(10),
             retries=3,
-            start_period=f"{args.health.startup_seconds}s",
+            start_period=go_duration(args.health.startup_seconds),
         ),
         wait=True,
         wait_timeout=args.health.startup_seconds + 30,

@@ -67,6 +67,8 @@ class Resource(Protocol):
 MODULES = {
     "mailinfra:index:Schema": "mailinfra.provider.schema",
     "mailinfra:index:Directory": "mailinfra.provider.directory",
+    "mailinfra:index:Rights": "mailinfra.provider.rights",
+    "mailinfra:index:StaleUsers": "mailinfra.provider.stale_users",
 }
 
 

@@ -19,7 +19,12 @@ HOURS_825_DAYS = 825 * 24
 
 def declared(engine: Engine, **changes: Any) -> dict[str, Any]:
     """Declare the certificates; return the outputs as they came."""
-    values: dict[str, Any] = {"hostname": "mail.example.test", "inner_names": ["mysql"], **changes}
+    values: dict[str, Any] = {
+        "stack": "mailinfra-test",
+        "hostname": "mail.example.test",
+        "inner_names": ["mysql"],
+        **changes,
+    }
     found: dict[str, Any] = {}
 
     def program() -> None:
@@ -145,7 +150,9 @@ def test_clients_trust_the_ca_that_the_files_name(
 
 def test_the_key_of_files_is_secret(engine: Engine, files: CertificateFiles) -> None:
     made: list[Certificates] = []
-    args = CertificatesArgs(hostname="mail.example.test", inner_names=["mysql"], files=files)
+    args = CertificatesArgs(
+        stack="mailinfra-test", hostname="mail.example.test", inner_names=["mysql"], files=files
+    )
     declare(lambda: made.append(Certificates("tls", args)))
     loop = asyncio.get_event_loop()
     assert loop.run_until_complete(made[0].key.is_secret()), "an output would show it"

@@ -204,6 +204,13 @@ def test_only_public_services_are_published_and_the_database_on_loopback_alone(e
     assert {25, 465, 587, 143, 993, 110, 995} <= world
 
 
+def test_no_inner_port_is_published_twice_however_many_addresses_there_are(engine: Engine) -> None:
+    declare(lambda: build(listen=["127.0.0.1", "127.0.0.2", "::1"]))
+    for request in engine.created(CONTAINER):
+        internal = [port["internal"] for port in plain(request.object).get("ports") or []]
+        assert len(internal) == len(set(internal)), "Docker lists their bindings in an order of its own"
+
+
 def test_a_protocol_that_is_off_is_neither_published_nor_an_endpoint(engine: Engine) -> None:
     servers: list[mailserver.MailServer] = []
     declare(lambda: servers.append(build(ports={"pop3": False, "pop3s": False, "submission": False})))

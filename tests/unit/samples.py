@@ -10,6 +10,10 @@ def dovecot_files(**changes: Any) -> DovecotFiles:
     values: dict[str, Any] = {
         "hostname": "mail.example.test",
         "pop3": True,
+        "imap_ports": [143],
+        "imaps_ports": [993],
+        "pop3_ports": [110],
+        "pop3s_ports": [995],
         "webmail_addresses": ["192.0.2.5", "2001:db8::5"],
         "database_host": "mysql",
         "database_port": 3306,
@@ -21,6 +25,9 @@ def dovecot_files(**changes: Any) -> DovecotFiles:
 
 def postfix_files(**changes: Any) -> PostfixFiles:
     values: dict[str, Any] = {
+        "smtp_ports": [25],
+        "submission_ports": [587],
+        "submissions_ports": [465],
         "hostname": "mail.example.test",
         "postmaster": "postmaster@example.test",
         "message_size": 52428800,

@@ -225,3 +225,13 @@ def test_a_database_proves_its_name_to_postfix_by_whatever_ca() -> None:
     )
     assert "tls_CAfile = /etc/ssl/certs/ca-certificates.crt\n" in text
     assert "tls_verify_cert = yes\n" in text
+
+
+def test_a_second_address_of_the_host_has_inner_ports_of_its_own_with_the_same_rules() -> None:
+    ports = {"smtp_ports": [25, 10025], "submission_ports": [587, 10587], "submissions_ports": [465, 10465]}
+    services = re.split(r"\n(?=\S)", render("postfix/master.cf", postfix_files(**ports)))
+    for first, second in ports.values():
+        (one,), (other,) = (
+            [text for text in services if re.match(rf"{port}\s", text)] for port in (first, second)
+        )
+        assert one.split(maxsplit=1)[1].strip() == other.split(maxsplit=1)[1].strip()

@@ -19,7 +19,14 @@ LOGINS = LoginFiles(gateway="192.0.2.1", deploy_password="sample-deploy", health
 
 
 def site(reverse_proxy: str | None = None, message_size: int = 50 * MIB) -> SiteFiles:
-    return site_files("mail.example.test", 8443, reverse_proxy, message_size)
+    return site_files(
+        hostname="mail.example.test",
+        port=8443,
+        https_ports=[8443],
+        http_ports=[8000],
+        reverse_proxy=reverse_proxy,
+        message_size=message_size,
+    )
 
 
 def program(**changes: Any) -> ProgramFile:

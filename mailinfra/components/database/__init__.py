@@ -11,7 +11,7 @@ from pulumi import ComponentResource, Output, ResourceOptions
 
 from mailinfra.components.database.server import ExistingServer, OwnServer, existing, own
 from mailinfra.components.database.users import RIGHTS, SERVICES, ServiceUser, Users
-from mailinfra.components.own_provider import Connection, Schema
+from mailinfra.components.own_provider import Connection, Rights, Schema, StaleUsers
 from mailinfra.containers.durability import durable
 from mailinfra.types import OnDestroy
 
@@ -86,11 +86,21 @@ class Database(ComponentResource):
             reached.connection,
             ResourceOptions.merge(child, ResourceOptions(depends_on=databases)),
         )
-        users = Users(provider=reached.provider, tables=schema, child=child)
-        self.users = {
-            user: users.create(f"{name}-{user}", user, args.clients[SERVICES.get(user, user)])
-            for user in sorted(RIGHTS)
-        }
+        hosts = {user: args.clients[SERVICES.get(user, user)] for user in sorted(RIGHTS)}
+        after_schema = ResourceOptions.merge(child, ResourceOptions(depends_on=[schema]))
+        stale = StaleUsers(f"{name}-stale-users", reached.connection, hosts, DATABASES, after_schema)
+        users = Users(
+            provider=reached.provider, ready=[schema, stale], deleted_with=reached.data, child=child
+        )
+        self.users = {user: users.create(f"{name}-{user}", user, host) for user, host in hosts.items()}
+        granted = [grant for user in self.users.values() for grant in user.grants]
+        Rights(
+            f"{name}-rights",
+            reached.connection,
+            hosts,
+            {user: [one for right in rights for one in right.single()] for user, rights in RIGHTS.items()},
+            ResourceOptions.merge(child, ResourceOptions(depends_on=granted)),
+        )
         self.host = reached.host
         self.port = Output.from_input(reached.port)
         self.ca = reached.ca

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import pulumi_docker as docker
 import pulumi_mysql as mysql
-from pulumi import Input, Output, ResourceOptions
+from pulumi import Input, Output, Resource, ResourceOptions
 
 from mailinfra.components.database.users import password
 from mailinfra.components.own_provider import Connection
@@ -125,6 +125,9 @@ class Reached:
     provider: mysql.Provider
     """Ready for use."""
 
+    data: Resource | None
+    """The volume that everything in it is kept in; None where that is somebody else's."""
+
 
 def own(name: str, stack: str, server: OwnServer, on_destroy: OnDestroy, child: ResourceOptions) -> Reached:
     """Return a server that was started for this stack and answers."""
@@ -177,6 +180,7 @@ def own(name: str, stack: str, server: OwnServer, on_destroy: OnDestroy, child: 
         connection=connection,
         # It cannot be told our CA. Over loopback there is nobody between.
         provider=_provider(name, endpoint, Role.DEPLOY.value, passwords[Role.DEPLOY], "skip-verify", child),
+        data=data,
     )
 
 
@@ -226,6 +230,7 @@ def existing(name: str, server: ExistingServer, child: ResourceOptions) -> Reach
         provider=_provider(
             name, endpoint, server.administrator, secret, "skip-verify" if ca else "true", child
         ),
+        data=None,
     )
 
 

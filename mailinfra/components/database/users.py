@@ -3,7 +3,7 @@
 Owns how a right is given and taken away. Does not own the databases or their tables (database.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pulumi_mysql as mysql
@@ -28,6 +28,17 @@ class Right:
 
     privileges: Sequence[str]
     """MySQL's privileges, a column list included: `SELECT (userid, domain)`."""
+
+    def single(self) -> Iterator[str]:
+        """Return each single right, in the words of our provider: `SELECT (domain) on mail.users`."""
+        place = f"{self.database}.{self.table}"
+        for privilege in self.privileges:
+            verb, _, columns = privilege.partition(" (")
+            if columns:
+                names = columns.rstrip(")").split(",")
+                yield from (f"{verb} ({name.strip()}) on {place}" for name in names)
+            else:
+                yield f"{verb} on {place}"
 
 
 SELECT_FOR_DOVECOT = (
@@ -91,6 +102,9 @@ class ServiceUser:
     password: Output[str]
     """Secret."""
 
+    grants: Sequence[Resource]
+    """What gave the rights."""
+
 
 def password(name: str, child: ResourceOptions) -> Output[str]:
     """Return a generated password, the same in every run; secret."""
@@ -105,8 +119,13 @@ class Users:
     provider: mysql.Provider
     """Ready for use."""
 
-    tables: Resource
-    """What makes the tables: a right to a column can be given only once there is one."""
+    ready: Sequence[Resource]
+    """What comes before any user: a right to a column can be given only once there is one, and a name that
+    an earlier stack left is no longer taken."""
+
+    deleted_with: Resource | None
+    """The volume that the server keeps them in: whoever destroys both need not log in. None on somebody's
+    server."""
 
     child: ResourceOptions
     """Options of every resource here."""
@@ -115,7 +134,7 @@ class Users:
         """Return the service's user, who logs in from `host` and over TLS alone.
 
         A grant cannot be deleted on a current MySQL (error 1141), but dropping a user drops its grants. So a
-        changed right replaces the user, its grants follow, and `destroy` drops the user alone.
+        changed right replaces the user, its grants follow, and nothing else ever takes a grant away.
         """
         rights = RIGHTS[service]
         opts = ResourceOptions.merge(self.child, ResourceOptions(provider=self.provider))
@@ -130,7 +149,10 @@ class Users:
             opts=ResourceOptions.merge(
                 opts,
                 ResourceOptions(
-                    depends_on=[self.tables], replacement_trigger=wanted, delete_before_replace=True
+                    depends_on=list(self.ready),
+                    replacement_trigger=wanted,
+                    delete_before_replace=True,
+                    deleted_with=self.deleted_with,
                 ),
             ),
         )
@@ -150,4 +172,6 @@ class Users:
             )
             for right in rights
         ]
-        return ServiceUser(name=after(service, *[grant.id for grant in granted]), password=generated)
+        return ServiceUser(
+            name=after(service, *[grant.id for grant in granted]), password=generated, grants=granted
+        )

@@ -1,0 +1,100 @@
+"""Users of a MySQL server and their rights, as the server tells them; connections are the caller's.
+
+Owns reading `SHOW GRANTS` and the statements that give and take a right. Does not own which rights are wanted
+(mailinfra/components/database/users.py), nor when anything is written (rights.py, stale_users.py).
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import pymysql
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+NO_SUCH_GRANT = 1141
+"""Error of SHOW GRANTS for a user that does not exist (ER_NONEXISTING_GRANT)."""
+
+_ON_OBJECT = re.compile(
+    r"GRANT (?P<privileges>.+) ON (?:TABLE )?(?P<object>(?:PROCEDURE |FUNCTION )?\S+) TO .+?"
+    r"(?P<option> WITH GRANT OPTION)?"
+)
+_ROLES = re.compile(r"GRANT (?P<roles>`.+`) TO .+?(?: WITH ADMIN OPTION)?")
+_COLUMNS = re.compile(r"(?P<privilege>[A-Z_ ]+?) ?\((?P<columns>[^)]*)\)")
+_BETWEEN = re.compile(r", (?![^(]*\))")
+"""A comma between privileges; those between columns stand inside of brackets."""
+
+
+def account(name: str, host: str) -> str:
+    """Return a user as SQL writes it; neither part may hold a quote or a backslash."""
+    if re.search(r"['\\]", name + host):
+        raise ValueError(f"{name}@{host}: a user of MySQL with a quote or a backslash cannot be written")
+    return f"'{name}'@'{host}'"
+
+
+def granted(link: Connection, name: str, host: str) -> set[str] | None:
+    """Return each single right of a user, like `SELECT (domain) on mail.users`, or None where there is no
+    such user."""
+    try:
+        rows: Sequence[Any] = link.exec_driver_sql(f"SHOW GRANTS FOR {account(name, host)}").scalars().all()
+    except DBAPIError as error:
+        if isinstance(error.orig, pymysql.MySQLError) and error.orig.args[0] == NO_SUCH_GRANT:
+            link.rollback()
+            return None
+        raise
+    return {right for row in rows for right in _parsed(str(row))}
+
+
+def _parsed(row: str) -> Iterator[str]:
+    """Return the single rights of one line of SHOW GRANTS; that somebody may log in (USAGE) is none."""
+    if match := _ON_OBJECT.fullmatch(row):
+        place = match["object"].replace("`", "")
+        privileges = [one for one in _BETWEEN.split(match["privileges"]) if one != "USAGE"]
+        for privilege in [*privileges, *(["GRANT OPTION"] if match["option"] else [])]:
+            yield from (f"{one} on {place}" for one in _single(privilege))
+    elif match := _ROLES.fullmatch(row):
+        yield from (f"role {role}" for role in match["roles"].split(","))
+    else:
+        yield row  # nothing that MySQL knows today: named as it is rather than passed over
+
+
+def _single(privilege: str) -> Iterator[str]:
+    if match := _COLUMNS.fullmatch(privilege):
+        for column in match["columns"].replace("`", "").split(","):
+            yield f"{match['privilege']} ({column.strip()})"
+    else:
+        yield privilege
+
+
+def grant_statements(name: str, host: str, rights: Iterable[str]) -> Iterator[str]:
+    """Return the SQL that gives each of `rights`."""
+    for privilege, place in map(_split, sorted(rights)):
+        yield f"GRANT {privilege} ON {_quoted(place)} TO {account(name, host)}"
+
+
+def revoke_statements(name: str, host: str, rights: Iterable[str]) -> Iterator[str]:
+    """Return the SQL that takes each of `rights` away."""
+    for right in sorted(rights):
+        if right.startswith("role "):
+            yield f"REVOKE {right.removeprefix('role ')} FROM {account(name, host)}"
+        else:
+            privilege, place = _split(right)
+            yield f"REVOKE {privilege} ON {_quoted(place)} FROM {account(name, host)}"
+
+
+def _split(right: str) -> tuple[str, str]:
+    privilege, found, place = right.rpartition(" on ")
+    if not found:
+        raise ValueError(f"{right!r} is no right that this version knows; take it away by hand")
+    return privilege, place
+
+
+def _quoted(place: str) -> str:
+    kind, _, path = place.rpartition(" ")
+    words = (word if word == "*" else f"`{word}`" for word in path.split("."))
+    return f"{kind} {'.'.join(words)}".strip()
+
+
+def drop(link: Connection, name: str, host: str) -> None:
+    """Remove a user and all of its rights, if it exists; sessions that it has go on."""
+    link.execute(text(f"DROP USER IF EXISTS {account(name, host)}"))
