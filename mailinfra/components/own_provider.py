@@ -74,27 +74,6 @@ class Schema(pulumi.CustomResource):
         super().__init__("mailinfra:index:Schema", name, properties, opts)
 
 
-class StaleUsers(pulumi.CustomResource):
-    """No MySQL user of an earlier stack has the name of one that is about to be made."""
-
-    def __init__(
-        self,
-        name: str,
-        connection: Connection,
-        users: Mapping[str, str],
-        databases: Sequence[str],
-        opts: ResourceOptions | None = None,
-    ) -> None:
-        """`users`: name -> host that it logs in from. One with rights outside of `databases` is never
-        touched."""
-        properties = {
-            "connection": connection.properties(),
-            "users": dict(sorted(users.items())),
-            "databases": sorted(databases),
-        }
-        super().__init__("mailinfra:index:StaleUsers", name, properties, opts)
-
-
 class Rights(pulumi.CustomResource):
     """The services' MySQL users have the declared rights and no other; a refresh finds what differs."""
 

@@ -1,16 +1,19 @@
-"""Users of a MySQL server and their rights, as the server tells them; connections are the caller's.
+"""Users of a MySQL server and their rights, as the server tells them.
 
 Owns reading `SHOW GRANTS` and the statements that give and take a right. Does not own which rights are wanted
-(mailinfra/components/database/users.py), nor when anything is written (rights.py, stale_users.py).
+(mailinfra/components/database/users.py), nor when anything is written (rights.py).
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pymysql
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
+
+from mailinfra.provider.database import connected
+from mailinfra.provider.errors import ProviderError
 
 NO_SUCH_GRANT = 1141
 """Error of SHOW GRANTS for a user that does not exist (ER_NONEXISTING_GRANT)."""
@@ -95,6 +98,21 @@ def _quoted(place: str) -> str:
     return f"{kind} {'.'.join(words)}".strip()
 
 
-def drop(link: Connection, name: str, host: str) -> None:
-    """Remove a user and all of its rights, if it exists; sessions that it has go on."""
-    link.execute(text(f"DROP USER IF EXISTS {account(name, host)}"))
+def drop_ours(connection: Mapping[str, Any], name: str, host: str, databases: Sequence[str]) -> bool:
+    """Remove a user that this program made, with its rights, and return whether there was one.
+
+    Raises ProviderError where it may do what is never granted here, outside of `databases`.
+    """
+    with connected(connection) as link:
+        rights = granted(link, name, host)
+        places = tuple(f"{database}." for database in databases)
+        foreign = [one for one in sorted(rights or ()) if not one.rpartition(" on ")[2].startswith(places)]
+        if foreign:
+            raise ProviderError(
+                f"MySQL user {name}@{host} exists and has rights outside of {', '.join(databases)} "
+                f"({'; '.join(foreign[:3])}), so it is not this stack's; rename or drop that user, then run "
+                "`pulumi up` again"
+            )
+        if rights is not None:
+            link.exec_driver_sql(f"DROP USER {account(name, host)}")
+        return rights is not None

@@ -68,7 +68,6 @@ MODULES = {
     "mailinfra:index:Schema": "mailinfra.provider.schema",
     "mailinfra:index:Directory": "mailinfra.provider.directory",
     "mailinfra:index:Rights": "mailinfra.provider.rights",
-    "mailinfra:index:StaleUsers": "mailinfra.provider.stale_users",
 }
 
 

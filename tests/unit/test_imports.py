@@ -35,6 +35,8 @@ ALLOWED: dict[str, set[str]] = {
     "components.daemons": {*GROUND, "containers"},
     "components.own_provider": {*GROUND},
     **{noun: {*BELOW_NOUNS, *INSIDE.get(noun, set())} for noun in NOUNS},
+    # A hook that runs in this program drops stale users over the provider's connection.
+    "components.database": {*BELOW_NOUNS, "provider"},
     "components.wiring": MEETING,
     "components.parts": {*MEETING, "components.wiring"},
     "components.mailserver": {*MEETING, "components.parts", "components.wiring"},

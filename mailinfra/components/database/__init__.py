@@ -10,8 +10,9 @@ import pulumi_mysql as mysql
 from pulumi import ComponentResource, Output, ResourceOptions
 
 from mailinfra.components.database.server import ExistingServer, OwnServer, existing, own
+from mailinfra.components.database.stale_users import stale_users_hook
 from mailinfra.components.database.users import RIGHTS, SERVICES, ServiceUser, Users
-from mailinfra.components.own_provider import Connection, Rights, Schema, StaleUsers
+from mailinfra.components.own_provider import Connection, Rights, Schema
 from mailinfra.containers.durability import durable
 from mailinfra.types import OnDestroy
 
@@ -87,10 +88,12 @@ class Database(ComponentResource):
             ResourceOptions.merge(child, ResourceOptions(depends_on=databases)),
         )
         hosts = {user: args.clients[SERVICES.get(user, user)] for user in sorted(RIGHTS)}
-        after_schema = ResourceOptions.merge(child, ResourceOptions(depends_on=[schema]))
-        stale = StaleUsers(f"{name}-stale-users", reached.connection, hosts, DATABASES, after_schema)
         users = Users(
-            provider=reached.provider, ready=[schema, stale], deleted_with=reached.data, child=child
+            provider=reached.provider,
+            tables=schema,
+            before_create=stale_users_hook(f"{name}-stale-users", reached.connection, DATABASES),
+            deleted_with=reached.data,
+            child=child,
         )
         self.users = {user: users.create(f"{name}-{user}", user, host) for user, host in hosts.items()}
         granted = [grant for user in self.users.values() for grant in user.grants]

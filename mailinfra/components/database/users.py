@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pulumi_mysql as mysql
 import pulumi_random as random
-from pulumi import Input, Output, Resource, ResourceOptions
+from pulumi import Input, Output, Resource, ResourceHook, ResourceHookBinding, ResourceOptions
 
 from mailinfra.containers.service import after
 
@@ -119,9 +119,11 @@ class Users:
     provider: mysql.Provider
     """Ready for use."""
 
-    ready: Sequence[Resource]
-    """What comes before any user: a right to a column can be given only once there is one, and a name that
-    an earlier stack left is no longer taken."""
+    tables: Resource
+    """What makes the tables: a right to a column can be given only once there is one."""
+
+    before_create: ResourceHook
+    """What makes sure that a user's name is not taken."""
 
     deleted_with: Resource | None
     """The volume that the server keeps them in: whoever destroys both need not log in. None on somebody's
@@ -149,7 +151,8 @@ class Users:
             opts=ResourceOptions.merge(
                 opts,
                 ResourceOptions(
-                    depends_on=list(self.ready),
+                    depends_on=[self.tables],
+                    hooks=ResourceHookBinding(before_create=[self.before_create]),
                     replacement_trigger=wanted,
                     delete_before_replace=True,
                     deleted_with=self.deleted_with,

@@ -1,0 +1,34 @@
+"""Stale users: what an earlier stack left in MySQL is not in the way of a new user.
+
+Owns the hook that runs before the engine creates a `mysql:index:User`. Such a user cannot be imported, and
+its creation fails where the name is taken (error 1396): after a restored backup, with a lost state, or after
+an `up` that was killed between MySQL's answer and the state. Does not own the users (users.py).
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from pulumi import Output, ResourceHook, ResourceHookArgs
+
+from mailinfra.components.own_provider import Connection
+
+
+def stale_users_hook(name: str, connection: Connection, databases: Sequence[str]) -> ResourceHook:
+    """Return a hook that drops the user of that name which is about to be created, if there is one.
+
+    It runs in an update alone, where the engine knows of no such user. One with rights outside of
+    `databases` is somebody else's: then the update ends with a sentence, and the user stays.
+    """
+    known: dict[str, Any] = {}
+    # The users wait for the same values, so that all of them are known once the hook runs.
+    Output.all(**connection.properties()).apply(known.update)
+
+    async def drop_stale_user(args: ResourceHookArgs) -> None:
+        # Loads a database driver, which no preview needs.
+        from mailinfra.provider.mysql_users import drop_ours
+
+        inputs = args.new_inputs or {}
+        await asyncio.to_thread(drop_ours, known, inputs["user"], inputs["host"], databases)
+
+    return ResourceHook(name, drop_stale_user)
