@@ -10,7 +10,7 @@ import pulumi_mysql as mysql
 from pulumi import ComponentResource, Output, ResourceOptions
 
 from mailinfra.components.database.server import ExistingServer, OwnServer, existing, own
-from mailinfra.components.database.stale_users import stale_users_hook
+from mailinfra.components.database.stale_users import no_stale_users
 from mailinfra.components.database.users import RIGHTS, SERVICES, ServiceUser, Users
 from mailinfra.components.own_provider import Connection, Rights, Schema
 from mailinfra.containers.durability import durable
@@ -91,7 +91,7 @@ class Database(ComponentResource):
         users = Users(
             provider=reached.provider,
             tables=schema,
-            before_create=stale_users_hook(f"{name}-stale-users", reached.connection, DATABASES),
+            hooks=no_stale_users(f"{name}-stale-users", reached.connection, DATABASES),
             deleted_with=reached.data,
             child=child,
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pulumi_mysql as mysql
 import pulumi_random as random
-from pulumi import Input, Output, Resource, ResourceHook, ResourceHookBinding, ResourceOptions
+from pulumi import Input, Output, Resource, ResourceHookBinding, ResourceOptions
 
 from mailinfra.containers.service import after
 
@@ -122,8 +122,8 @@ class Users:
     tables: Resource
     """What makes the tables: a right to a column can be given only once there is one."""
 
-    before_create: ResourceHook
-    """What makes sure that a user's name is not taken."""
+    hooks: ResourceHookBinding | None
+    """What makes sure that a user's name is not taken when it is created."""
 
     deleted_with: Resource | None
     """The volume that the server keeps them in: whoever destroys both need not log in. None on somebody's
@@ -152,7 +152,7 @@ class Users:
                 opts,
                 ResourceOptions(
                     depends_on=[self.tables],
-                    hooks=ResourceHookBinding(before_create=[self.before_create]),
+                    hooks=self.hooks,
                     replacement_trigger=wanted,
                     delete_before_replace=True,
                     deleted_with=self.deleted_with,
