@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pymysql
-from sqlalchemy import Connection
+from sqlalchemy import Connection, CursorResult
 from sqlalchemy.exc import DBAPIError
 
 from mailinfra.provider.database import connected
@@ -35,11 +35,16 @@ def account(name: str, host: str) -> str:
     return f"'{name}'@'{host}'"
 
 
+def run(link: Connection, statement: str) -> CursorResult[Any]:
+    """Run a statement that holds its values itself; a `%` in it is the host that means everywhere."""
+    return link.exec_driver_sql(statement.replace("%", "%%"))
+
+
 def granted(link: Connection, name: str, host: str) -> set[str] | None:
     """Return each single right of a user, like `SELECT (domain) on mail.users`, or None where there is no
     such user."""
     try:
-        rows: Sequence[Any] = link.exec_driver_sql(f"SHOW GRANTS FOR {account(name, host)}").scalars().all()
+        rows: Sequence[Any] = run(link, f"SHOW GRANTS FOR {account(name, host)}").scalars().all()
     except DBAPIError as error:
         if isinstance(error.orig, pymysql.MySQLError) and error.orig.args[0] == NO_SUCH_GRANT:
             link.rollback()
@@ -114,5 +119,5 @@ def drop_ours(connection: Mapping[str, Any], name: str, host: str, databases: Se
                 "`pulumi up` again"
             )
         if rights is not None:
-            link.exec_driver_sql(f"DROP USER {account(name, host)}")
+            run(link, f"DROP USER {account(name, host)}")
         return rights is not None

@@ -45,7 +45,7 @@ def update(state: Bag, inputs: Bag, *, preview: bool) -> Answer:  # noqa: ARG001
     if preview:
         return Answer(properties=inputs)
     from mailinfra.provider.database import locked
-    from mailinfra.provider.mysql_users import grant_statements, granted, revoke_statements
+    from mailinfra.provider.mysql_users import grant_statements, granted, revoke_statements, run
 
     notes = []
     with locked(inputs["connection"]) as link:
@@ -59,10 +59,10 @@ def update(state: Bag, inputs: Bag, *, preview: bool) -> Answer:  # noqa: ARG001
                 )
             extra, missing = found - wanted.keys(), wanted.keys() - found
             for statement in revoke_statements(name, host, extra):
-                link.exec_driver_sql(statement)
+                run(link, statement)
             # A revoked ALL PRIVILEGES takes along what is wanted: all of it is given again.
             for statement in grant_statements(name, host, wanted if extra else missing):
-                link.exec_driver_sql(statement)
+                run(link, statement)
             notes += [f"{name}: {right} revoked" for right in sorted(extra)]
             notes += [f"{name}: {right} granted" for right in sorted(missing)]
     return Answer(properties=inputs, notes=tuple(notes))
