@@ -5,11 +5,12 @@ Owns the commands' names and the exit status. A Problem ends a command with its 
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from bootstrap import checks, summary, volumes
+from bootstrap import checks, health, repair, summary, volumes
 from bootstrap.commands import pass_through
 from bootstrap.docker_engine import stop_docker, version
 from bootstrap.machine import Machine
@@ -17,7 +18,7 @@ from bootstrap.packages import bring_packages, bring_uv
 from bootstrap.ports import require_free_ports
 from bootstrap.problem import Problem
 from bootstrap.pulumi_cli import Absent, stack_file
-from bootstrap.ready import ready, ready_for_tests
+from bootstrap.ready import Ready, ready, ready_for_tests
 from bootstrap.report import Report
 from bootstrap.subnets import require_free_subnets
 
@@ -25,39 +26,107 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 
 def up(machine: Machine, arguments: argparse.Namespace) -> int:
-    """Bring what is missing, show Pulumi's preview and update, and end with a summary."""
+    """Bring what is missing, put right what was interrupted, preview, update, and end with a summary."""
+    takeover = switch("TAKEOVER", arguments.takeover)
     it = ready(machine, arguments.stack)
-    file = stack_file(machine, it.stack)
-    require_free_ports(it.pulumi.machine, it.stack, file)
-    require_free_subnets(it.pulumi.machine, it.stack, file)
+    refuse_clashes(it)
+    repair.repair(it.pulumi, it.stack, taken_over=take_over(arguments), takeover=takeover)
+    if it.pulumi.record(it.stack).is_new:
+        machine.report.say(f"\n{summary.NEW}")
     machine.report.say()
     if code := it.pulumi.show("up", "--yes", "--stack", it.stack):
-        machine.report.say(
-            "\nPulumi stopped at the error above. What was made stays; make up goes on from there."
-        )
-        return code
+        return failed(it, arguments, code)
     outputs = it.pulumi.outputs(it.stack)
     certificate = summary.write_certificate(outputs, machine.data / f"{it.stack}-ca.pem")
+    daemons = health.settled(it.pulumi.machine, it.stack, it.pulumi.record(it.stack), health.SETTLE_SECONDS)
     machine.report.say()
-    for line in summary.lines(outputs, stack=it.stack, certificate=certificate):
+    again = command("up", arguments)
+    if not all(daemon.runs_well for daemon in daemons):
+        for line in summary.broken(it.stack, daemons, health.told(it.pulumi.machine, daemons), again):
+            machine.report.say(line)
+        return 1
+    lines = summary.lines(
+        outputs, stack=it.stack, certificate=certificate, daemons=daemons, named=bool(arguments.stack)
+    )
+    for line in lines:
         machine.report.say(line)
     return 0
+
+
+def failed(it: Ready, arguments: argparse.Namespace, code: int) -> int:
+    """Say what is true after an update that failed, and return its exit status."""
+    report = it.pulumi.machine.report
+    report.say("\nPulumi stopped at the error above. What was made stays.")
+    found = repair.survey(it.pulumi, it.stack)
+    for line in health.told(it.pulumi.machine, [one for one in found.daemons if one.container is not None]):
+        report.say(line)
+    tell_what_comes_first(it, command("up", arguments), arguments)
+    return code
+
+
+def tell_what_comes_first(it: Ready, again: str, arguments: argparse.Namespace) -> None:
+    """Say what the next update puts right before it begins."""
+    if lines := repair.foretell(it.pulumi, it.stack, take_over(arguments)):
+        it.pulumi.machine.report.say(f"First, {again} will")
+        for line in lines:
+            it.pulumi.machine.report.say(f"  - {line}")
+    elif again:
+        it.pulumi.machine.report.say(f"Put right what it names; {again} then makes what is still missing.")
+
+
+def refuse_clashes(it: Ready) -> None:
+    """Raise Problem where somebody else has a port or a subnet of the stack."""
+    file = stack_file(it.pulumi.machine, it.stack)
+    require_free_ports(it.pulumi.machine, it.stack, file)
+    require_free_subnets(it.pulumi.machine, it.stack, file)
 
 
 def preview(machine: Machine, arguments: argparse.Namespace) -> int:
     """Show what `up` would change, property by property."""
     it = ready(machine, arguments.stack)
+    refuse_clashes(it)
+    if lines := repair.foretell(it.pulumi, it.stack, take_over(arguments)):
+        machine.report.say(f"\nBefore what Pulumi shows below, {command('up', arguments)} will")
+        for line in lines:
+            machine.report.say(f"  - {line}")
+    if it.pulumi.record(it.stack).is_new:
+        machine.report.say(f"\n{summary.NEW}")
     machine.report.say()
     return it.pulumi.show("preview", "--diff", "--stack", it.stack)
 
 
 def destroy(machine: Machine, arguments: argparse.Namespace) -> int:
     """Remove the stack and keep its data; with --purge remove that too, after a question."""
+    purge, takeover = switch("PURGE", arguments.purge), switch("TAKEOVER", arguments.takeover)
     it = ready(machine, arguments.stack, Absent.REFUSE)
+    again = take_over(arguments, "destroy")
+    repair.repair(it.pulumi, it.stack, taken_over=again, takeover=takeover, healing=False)
     machine.report.say()
-    if arguments.purge:
+    if purge:
         return volumes.purge(it.pulumi, it.stack, sys.stdin.readline)
     return volumes.destroy(it.pulumi, it.stack)
+
+
+def switch(name: str, text: str) -> bool:
+    """Return whether a variable of make says yes; raise Problem where it says neither yes nor no."""
+    if text.strip().lower() in ("1", "yes", "true"):
+        return True
+    if text.strip().lower() in ("", "0", "no", "false"):
+        return False
+    raise Problem(
+        f"{name}={text} is neither yes (1, yes, true) nor no (0, no, false)",
+        f"Write {name}=1, or leave it out",
+    )
+
+
+def command(name: str, arguments: argparse.Namespace) -> str:
+    """Return how a person calls a command for the same stack once more."""
+    return f"make {name} STACK={arguments.stack}" if arguments.stack else f"make {name}"
+
+
+def take_over(arguments: argparse.Namespace, name: str = "up") -> str:
+    """Return the command that takes over a server that the state does not know."""
+    return command(f"{name} TAKEOVER=1", arguments)
 
 
 def env(machine: Machine, arguments: argparse.Namespace) -> int:
@@ -137,10 +206,14 @@ def main(words: Sequence[str]) -> int:
             "--stack", default="", help="the stack; else the selected one, else what this machine can run"
         )
         one.add_argument("--purge", default="", help="with destroy: remove the data volumes too")
+        one.add_argument(
+            "--takeover", default="", help="with up: take over a running server that the state does not know"
+        )
     arguments = parser.parse_args(words)
     # What `env` prints is for a shell to evaluate, so all else goes where a person reads it.
     report = Report(sys.stderr if arguments.command == "env" else sys.stdout)
     machine = Machine(project=PROJECT, env=dict(os.environ), report=report, is_root=os.geteuid() == 0)
+    signal.signal(signal.SIGTERM, interrupt)
     try:
         return COMMANDS[arguments.command](machine, arguments)
     except Problem as problem:
@@ -149,6 +222,11 @@ def main(words: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print("\nStopped by you; running it again goes on from here.", file=sys.stderr)
         return 130
+
+
+def interrupt(*_: object) -> None:
+    """End in order what goes on, for whoever is asked to end as for whoever is interrupted."""
+    raise KeyboardInterrupt
 
 
 def _module(machine: Machine, env: Mapping[str, str], name: str) -> int:

@@ -14,6 +14,15 @@ from pathlib import Path
 
 from bootstrap.problem import Problem
 
+PATIENCE_SECONDS = 60.0
+"""How long a command may take to end after an interrupt: a container that is being made may need it."""
+
+HARDER_SECONDS = 10.0
+"""How long it may take after each of the harder signals that follow."""
+
+KERNEL = 0x80
+"""`si_code` of a signal from the keyboard: everybody in the terminal's group has got it (sigaction(2))."""
+
 TAIL_LINES = 12
 """Lines of a failed command's output that are shown; the rest is in its log."""
 
@@ -144,19 +153,58 @@ def end(process: subprocess.Popen[str]) -> None:
             return
 
 
-def pass_through(argv: Sequence[object], *, env: Mapping[str, str], cwd: Path) -> int:
-    """Run a command on this terminal and return its exit status.
+class Interrupted(KeyboardInterrupt):
+    """A command that was asked to end, and has ended."""
 
-    An interrupt goes to it alone, as it does in a shell: Pulumi finishes what it has begun.
+
+def pass_through(
+    argv: Sequence[object], *, env: Mapping[str, str], cwd: Path, patience_seconds: float = PATIENCE_SECONDS
+) -> int:
+    """Run a command on this terminal and return its exit status; raise Interrupted if a signal ended it.
+
+    It hears of an interrupt once, as it does in a shell: Pulumi then finishes what it has begun, and a second
+    one would make it drop all that. If it does not end within `patience_seconds`, it is ended.
     """
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    watched = {signal.SIGINT, signal.SIGTERM, signal.SIGCHLD}
+    # In the group of a terminal it hears the keyboard itself. Elsewhere a group of its own makes sure that
+    # whoever signals all of ours does not reach it twice.
+    group = None if _in_foreground() else 0
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
+    deadline: float | None = None
+    harder = [signal.SIGINT, signal.SIGKILL]
     try:
-        return subprocess.run(
+        process = subprocess.Popen(
             [str(word) for word in argv],
             env=env,
             cwd=cwd,
-            check=False,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        ).returncode
+            process_group=group,
+            preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, before),
+        )
+        while process.poll() is None:
+            heard = signal.sigtimedwait(watched, 0.5)
+            if heard and heard.si_signo != signal.SIGCHLD:
+                if heard.si_code != KERNEL or group is not None:
+                    process.send_signal(heard.si_signo)
+                deadline = deadline or time.monotonic() + patience_seconds
+            if deadline and time.monotonic() > deadline and harder:
+                process.send_signal(harder.pop(0))
+                deadline = time.monotonic() + HARDER_SECONDS
     finally:
-        signal.signal(signal.SIGINT, before)
+        _discard(watched)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    if deadline and process.returncode:
+        raise Interrupted
+    return process.returncode
+
+
+def _in_foreground() -> bool:
+    try:
+        return os.tcgetpgrp(0) == os.getpgrp()
+    except OSError:
+        return False
+
+
+def _discard(watched: set[signal.Signals]) -> None:
+    """Forget signals that came meanwhile and were answered: unblocked, they would strike us."""
+    while signal.sigtimedwait(watched & signal.sigpending(), 0):
+        pass

@@ -4,6 +4,7 @@ Owns how make calls the engine. Does not own what a stack declares, nor what sta
 """
 
 import json
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -14,6 +15,7 @@ from bootstrap.commands import Answer, ask, pass_through
 from bootstrap.engine import Engine
 from bootstrap.machine import Machine
 from bootstrap.problem import Problem
+from bootstrap.record import Record
 
 ASK_SECONDS = 60
 
@@ -81,10 +83,16 @@ class Pulumi:
         outputs: Mapping[str, Any] = json.loads(said)
         return outputs
 
-    def resources(self, stack: str) -> list[dict[str, Any]]:
-        """Return the resources in the stack's state, their secrets encrypted."""
-        state = json.loads(self.tell("stack", "export", "--stack", stack))
-        return list((state.get("deployment") or {}).get("resources") or [])
+    def record(self, stack: str) -> Record:
+        """Return what the stack's state knows, its secrets encrypted."""
+        return Record(json.loads(self.tell("stack", "export", "--stack", stack)))
+
+    def restore(self, stack: str, state: Mapping[str, Any]) -> None:
+        """Make `state` the stack's state."""
+        with tempfile.TemporaryDirectory(prefix="mailinfra-") as folder:  # only this user may look into it
+            file = Path(folder) / "state.json"
+            file.write_text(json.dumps(state))
+            self.tell("stack", "import", "--stack", stack, "--file", str(file))
 
     def _ask(self, *arguments: str) -> Answer:
         return ask(

@@ -4,12 +4,14 @@ A local folder outside the checkout, unless the user has chosen a backend or a p
 """
 
 import json
+import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
 from bootstrap.machine import Machine
 from bootstrap.plugins import user_home
+from bootstrap.problem import Problem
 
 NEED = "State"
 PASSPHRASES = ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE")
@@ -40,8 +42,16 @@ def bring_passphrase(machine: Machine) -> Path:
     path = machine.data / "passphrase"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.touch(mode=0o600, exist_ok=False)
-        path.write_text(secrets.token_urlsafe(32))
+        # Written beside and renamed: whoever is interrupted here must not leave an empty one.
+        fresh = path.with_name(f"passphrase.{os.getpid()}")
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_urlsafe(32))
+        fresh.rename(path)
+    if not path.read_text().strip():
+        raise Problem(
+            f"the passphrase of the stacks' secrets, {path}, is empty",
+            f"Put it back from a backup; if nothing was ever deployed with it, remove it: rm {path}",
+        )
     return path
 
 

@@ -1,8 +1,10 @@
 """Summary: where the mail server is and what to do next, read from the stack's outputs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from bootstrap.health import Daemon
 
 NAMES = {
     "smtp": "SMTP, mail from other servers",
@@ -16,10 +18,39 @@ NAMES = {
 """Output `endpoints`, in the order in which a person wants them."""
 
 
-def lines(outputs: Mapping[str, Any], *, stack: str, certificate: Path | None) -> Iterator[str]:
-    """Return what a person needs next; no password is among it."""
+NEW = (
+    "This stack is new. Below, Pulumi calls its two databases an import and warns of settings that are not\n"
+    "known yet: MySQL does not run yet. No other stack is touched; its own data of before is found again."
+)
+"""Said before the first preview of a stack, which reads as if it changed what is there."""
+
+
+def broken(stack: str, daemons: Sequence[Daemon], told: Iterable[str], again: str) -> Iterator[str]:
+    """Return what a person needs to know of a server that does not run whole."""
+    well = [daemon.service for daemon in daemons if daemon.runs_well]
+    yield f"Pulumi is done, and the mail server of stack {stack} does not run whole."
+    yield from told
+    if well:
+        yield f"Healthy: {', '.join(well)}."
+    yield f"{again} tries again: it makes the container of a daemon anew that does not run or is not healthy."
+
+
+def lines(
+    outputs: Mapping[str, Any],
+    *,
+    stack: str,
+    certificate: Path | None,
+    daemons: Sequence[Daemon] = (),
+    named: bool = False,
+) -> Iterator[str]:
+    """Return what a person needs next; no password is among it.
+
+    `daemons` are those that run well, `named` is whether make was told the stack.
+    """
     endpoints: Mapping[str, Mapping[str, Any]] = outputs.get("endpoints") or {}
-    yield f"The mail server of stack {stack} is up."
+    healthy = f"; {', '.join(daemon.service for daemon in daemons)} run and are healthy" if daemons else ""
+    of = f" STACK={stack}" if named else ""
+    yield f"The mail server of stack {stack} is up{healthy}."
     yield ""
     if webmail := endpoints.get("webmail"):
         yield _row("webmail", str(webmail["url"]))
@@ -40,8 +71,8 @@ def lines(outputs: Mapping[str, Any], *, stack: str, certificate: Path | None) -
     if outputs.get("dns_records"):
         yield _row("DNS records", "pulumi stack output dns_records")
     yield ""
-    yield 'Next: eval "$(make env)" puts pulumi on the PATH, for pulumi preview, up, refresh, destroy.'
-    yield f"Edit Pulumi.{stack}.yaml, see what would change with make preview, and make it so with make up."
+    yield f'Next: eval "$(make env{of})" puts pulumi on the PATH, for pulumi preview, up, refresh, destroy.'
+    yield f"Edit Pulumi.{stack}.yaml, see what would change with make preview{of}, do it with make up{of}."
 
 
 def write_certificate(outputs: Mapping[str, Any], path: Path) -> Path | None:

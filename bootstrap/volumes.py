@@ -11,8 +11,7 @@ from bootstrap.commands import ask
 from bootstrap.machine import Machine
 from bootstrap.problem import Problem
 from bootstrap.pulumi_cli import Pulumi
-
-VOLUME = "docker:index/volume:Volume"
+from bootstrap.record import VOLUME
 
 
 def destroy(pulumi: Pulumi, stack: str) -> int:
@@ -64,7 +63,7 @@ def volumes_of(pulumi: Pulumi, stack: str) -> list[str]:
     """Return Docker's names of the volumes in the stack's state that outlive it."""
     return [
         str(resource["outputs"]["name"])
-        for resource in pulumi.resources(stack)
+        for resource in pulumi.record(stack).resources
         if resource["type"] == VOLUME and (resource.get("retainOnDelete") or resource.get("protect"))
     ]
 
