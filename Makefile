@@ -2,7 +2,8 @@
 #   make up              make up STACK=second              make destroy PURGE=1              eval "$(make env)"
 PYTHON ?= python3
 # A command says itself what is wrong, and make would add "*** Error 1" to it. Asked a question (-q), make hands
-# on the status 1 of lines that begin with + and says nothing. Not with -n, which only prints such lines too.
+# on the status 1 of lines that begin with + and says nothing. Not with -n, which would run such lines. And an
+# interrupt is the command's to answer, not the shell's.
 ifeq (,$(findstring n,$(firstword -$(MAKEFLAGS))))
 MAKEFLAGS += --question
 RUN := +
@@ -15,7 +16,7 @@ COMMANDS := up preview destroy env test check bench docs lock stop
 .PHONY: help $(COMMANDS)
 
 $(COMMANDS):
-	$(RUN)@$(PYTHON) -m bootstrap $@ --stack "$(STACK)" --purge "$(PURGE)" --takeover "$(TAKEOVER)" || exit 1
+	$(RUN)@trap : INT; $(PYTHON) -m bootstrap $@ --stack "$(STACK)" --purge "$(PURGE)" --takeover "$(TAKEOVER)" || exit 1
 
 help: ## Every command with what it does.
 	$(RUN)@$(PYTHON) -m bootstrap --help

@@ -1,10 +1,8 @@
 """The commands behind make: thin, without tracebacks, and unknown to the product."""
 
 import ast
-import json
 import os
 import re
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,53 +10,10 @@ from pathlib import Path
 import pytest
 
 from bootstrap import checks, cli
-from bootstrap.ports import require_free_ports, wanted_ports
 from bootstrap.problem import Problem
 from tests.bootstrap.conftest import World
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def listener(world: World) -> socket.socket:
-    taken = socket.create_server(("127.0.0.1", 0))
-    world.with_packages()
-    wanted = json.dumps([["imaps", "127.0.0.1", taken.getsockname()[1]], ["smtp", "203.0.113.9", 2525]])
-    world.program("python", f"echo '{wanted}'", folder=world.project / ".venv/bin")
-    return taken
-
-
-def test_a_taken_port_is_refused_before_pulumi_starts(world: World, listener: socket.socket) -> None:
-    world.program("docker")
-    machine = world.machine(DOCKER_HOST="unix:///run/docker.sock")
-    port = listener.getsockname()[1]
-    with (
-        listener,
-        pytest.raises(
-            Problem, match=rf"listen on 127\.0\.0\.1:{port} \(imaps\), and something else.*ss -ltnp"
-        ),
-    ):
-        require_free_ports(machine, "dev", world.project / "Pulumi.dev.yaml")
-
-
-def test_a_stacks_own_containers_may_hold_its_ports(world: World, listener: socket.socket) -> None:
-    world.program("docker", 'case "$*" in *label=mailinfra.stack=mailinfra-dev) echo 0123abcd;; esac')
-    with listener:
-        require_free_ports(
-            world.machine(DOCKER_HOST="unix:///run/docker.sock"), "dev", world.project / "Pulumi.dev.yaml"
-        )
-
-
-def test_ports_of_a_daemon_elsewhere_are_not_looked_for_here(world: World, listener: socket.socket) -> None:
-    with listener:
-        require_free_ports(world.machine(DOCKER_HOST="tcp://192.0.2.1:2376"), "dev", world.project / "x.yaml")
-
-
-def test_the_ports_of_the_committed_stacks_are_understood() -> None:
-    for name in ("dev", "offline"):
-        wanted = list(wanted_ports(ROOT / f"Pulumi.{name}.yaml"))
-        assert {key for key, _, _ in wanted} >= {"smtp", "imaps", "webmail", "database"}
-        assert {address for _, address, _ in wanted} == {"127.0.0.1"}, "a laptop is not open to its network"
 
 
 def test_a_problem_ends_a_command_with_1_and_no_traceback(
@@ -94,10 +49,59 @@ def test_every_make_target_is_a_command() -> None:
     )
 
 
-def test_make_passes_stack_and_purge_on() -> None:
-    words = ["make", "-n", "destroy", "STACK=second", "PURGE=1", "PYTHON=python3"]
-    said = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert said.strip() == 'python3 -m bootstrap destroy --stack "second" --purge "1"'
+def make(*words: str, python: str) -> subprocess.CompletedProcess[str]:
+    """Run make with another interpreter in place of Python."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    return subprocess.run(
+        ["make", *words, f"PYTHON={python}"], cwd=ROOT, env=env, capture_output=True, text=True, check=False
+    )
+
+
+def test_make_passes_its_variables_on() -> None:
+    done = make("-n", "destroy", "STACK=second", "PURGE=1", python="python3")
+    assert 'python3 -m bootstrap destroy --stack "second" --purge "1" --takeover "" ||' in done.stdout
+
+
+def test_make_adds_nothing_to_what_a_command_says(tmp_path: Path) -> None:
+    fails = tmp_path / "fails"
+    fails.write_text("#!/bin/sh\necho 'Stopped: a sentence.' >&2\nexit 130\n")
+    fails.chmod(0o755)
+    done = make("up", python=str(fails))
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "Stopped: a sentence.\n")
+
+
+def test_make_only_prints_where_it_is_told_to(tmp_path: Path) -> None:
+    for words in (["-n", "up"], ["up", "-n"], ["--dry-run", "up"], ["-kn", "up"]):
+        done = make(*words, python="/nowhere/python")
+        assert (done.returncode, done.stderr) == (0, ""), words
+
+
+def test_make_hands_no_flags_of_its_own_down(tmp_path: Path) -> None:
+    shows = tmp_path / "shows"
+    shows.write_text('#!/bin/sh\necho "<$MAKEFLAGS>"\n')
+    shows.chmod(0o755)
+    assert make("test", python=str(shows)).stdout == "<>\n", "a make in the tests would do nothing"
+
+
+@pytest.mark.parametrize("text", ["1", "yes", "true", "YES"])
+def test_a_yes_is_understood(text: str) -> None:
+    assert cli.switch("PURGE", text)
+
+
+@pytest.mark.parametrize("text", ["", "0", "no", "false", " "])
+def test_a_no_is_understood(text: str) -> None:
+    assert not cli.switch("PURGE", text)
+
+
+@pytest.mark.parametrize("words", [("--purge", "later"), ("--takeover", "2")])
+def test_what_is_neither_is_refused_before_anything_is_touched(
+    words: tuple[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "ready", lambda *_: pytest.fail("something was touched"))
+    assert cli.main(["destroy", *words]) == 1
+    name = words[0].removeprefix("--").upper()
+    expected = f"{name}={words[1]} is neither yes (1, yes, true) nor no (0, no, false). Write {name}=1"
+    assert expected in capsys.readouterr().err
 
 
 def test_an_old_python_is_refused_in_a_sentence() -> None:

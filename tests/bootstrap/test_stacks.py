@@ -11,13 +11,14 @@ from bootstrap import volumes
 from bootstrap.engine import Engine
 from bootstrap.problem import Problem
 from bootstrap.pulumi_cli import Absent, Pulumi, stack_file
+from bootstrap.record import VOLUME
 from bootstrap.summary import lines, write_certificate
 from tests.bootstrap.conftest import World
 
 VOLUMES: list[dict[str, Any]] = [
-    {"type": volumes.VOLUME, "outputs": {"name": "mailinfra-dev-mail"}, "retainOnDelete": True},
-    {"type": volumes.VOLUME, "outputs": {"name": "mailinfra-dev-database"}, "protect": True},
-    {"type": volumes.VOLUME, "outputs": {"name": "mailinfra-dev-dovecot-3f2a"}},
+    {"type": VOLUME, "outputs": {"name": "mailinfra-dev-mail"}, "retainOnDelete": True},
+    {"type": VOLUME, "outputs": {"name": "mailinfra-dev-database"}, "protect": True},
+    {"type": VOLUME, "outputs": {"name": "mailinfra-dev-dovecot-3f2a"}},
     {"type": "docker:index/network:Network", "outputs": {"name": "mailinfra-dev"}, "retainOnDelete": True},
 ]
 OUTPUTS: Mapping[str, Any] = {

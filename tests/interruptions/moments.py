@@ -1,0 +1,128 @@
+"""Moments: when an update is at a resource, and who takes part in it then.
+
+Owns waiting for the moment and the signal. Does not own what comes of it (the tests).
+"""
+
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.interruptions.yard import Yard
+
+ENGINE, PROGRAM = "engine", "program"
+PLUGINS = ("docker", "mysql", "random", "tls", "mailinfra", "python")
+VICTIMS = (ENGINE, PROGRAM, *PLUGINS)
+"""Who can be killed: the engine, the program, each plugin, the language host among them."""
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
+
+
+def parents() -> dict[int, int]:
+    """Return process -> parent of all that runs."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            found[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+    return found
+
+
+def descendants(root: int) -> list[int]:
+    """Return a process and all that it started, itself first."""
+    family = parents()
+    found = [root]
+    for one in found:
+        found += [child for child, parent in family.items() if parent == one]
+    return found
+
+
+def words(pid: int) -> list[str]:
+    """Return a process's command line; empty where it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return []
+
+
+def role(pid: int) -> str:
+    """Return what a process is in an update; empty for any other."""
+    line = words(pid)
+    text = " ".join(line)
+    if "pulumi-language-python-exec" in text:
+        return PROGRAM
+    if line and line[0].endswith("/pulumi-language-python"):
+        return "python"
+    if "mailinfra.provider" in line:
+        return "mailinfra"
+    if found := re.search(r"pulumi-resource-([a-z]+) |bootstrap\.providers\.([a-z]+)", f"{text} "):
+        return found[1] or found[2]
+    if (line and line[0].endswith("/pulumi")) or line[:1] == ["pulumi"]:
+        return ENGINE
+    return ""
+
+
+def cast(make: subprocess.Popen[str]) -> dict[str, int]:
+    """Return role -> process of the update that a `make` runs."""
+    return {role(pid): pid for pid in reversed(descendants(make.pid)) if role(pid)}
+
+
+def of_yard(yard: Yard) -> Iterator[tuple[str, int]]:
+    """Return every process of an update in this yard, whoever its parent is now."""
+    for pid in parents():
+        try:
+            inside = Path(f"/proc/{pid}/cwd").resolve(strict=True) == yard.project
+        except OSError:
+            continue
+        if inside and (what := role(pid)):
+            yield what, pid
+
+
+def is_at(yard: Yard, urn: str) -> bool:
+    """Return whether an update has begun with a resource; true as well once it is through with it."""
+    now = yard.checkpoint
+    begun = {operation["resource"]["urn"] for operation in now.get("pending_operations") or []}
+    made = {each["urn"] for each in now.get("resources") or [] if each.get("id")}
+    return urn in begun | made
+
+
+def wait_for(
+    yard: Yard, make: subprocess.Popen[str], urn: str, victim: str, seconds: float = 300
+) -> int | None:
+    """Return the victim's process as soon as the update is at the resource; None if it ends before."""
+    deadline = time.monotonic() + seconds
+    while make.poll() is None and time.monotonic() < deadline:
+        if is_at(yard, urn):
+            while make.poll() is None and time.monotonic() < deadline:
+                if pid := cast(make).get(victim):
+                    return pid
+            break
+        time.sleep(0.01)
+    return None
+
+
+def strike(yard: Yard, urn: str, victim: str, sign: signal.Signals, command: str = "up") -> tuple[bool, str]:
+    """Begin an update, kill the victim when it is at the resource, and wait until the update is over.
+
+    Returns whether anybody was hit, and what a person read meanwhile.
+    """
+    make = yard.begin(command)
+    pid = wait_for(yard, make, urn, victim)
+    if pid:
+        try:
+            os.kill(pid, sign)
+        except ProcessLookupError:
+            pid = None
+    try:
+        said, _ = make.communicate(timeout=400)
+    except subprocess.TimeoutExpired:
+        make.kill()
+        said, _ = make.communicate()
+        raise AssertionError(
+            f"make {command} goes on for ever after {sign.name} of {victim}:\n{said}"
+        ) from None
+    return pid is not None, said
