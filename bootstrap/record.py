@@ -14,10 +14,6 @@ NETWORK = "docker:index/network:Network"
 VOLUME = "docker:index/volume:Volume"
 USER = "mysql:index/user:User"
 DATABASE = "mysql:index/database:Database"
-STALE_USERS = "mailinfra:index:StaleUsers"
-
-ONCE = ("creating", "deleting")
-"""What MySQL does to a user once only: the second time it is an error."""
 
 Resource = Mapping[str, Any]
 
@@ -78,11 +74,6 @@ class Record:
         """Whether nothing was ever made."""
         return not any(resource.get("custom") for resource in self.resources)
 
-    @property
-    def keeps_stale_users(self) -> bool:
-        """Whether our provider keeps which of MySQL's users it has dropped (mailinfra/provider)."""
-        return any(True for _ in self.of(STALE_USERS))
-
     def daemons(self) -> Iterator[tuple[Resource, str]]:
         """Return the container of each daemon, and which daemon that is."""
         for resource in self.of(CONTAINER):
@@ -93,8 +84,8 @@ class Record:
     def repaired(self, gone: Collection[str]) -> dict[str, Any]:
         """Return the state for a new beginning: nothing under way, and `gone` (ids) deleted where due.
 
-        A user whose making or dropping was cut short may be there or not, and MySQL does neither twice. Our
-        provider drops one of that name, if it is there, once its record no longer says that it did.
+        MySQL drops no user twice. One whose dropping was cut short gets the engine's own mark of what is
+        deleted and not yet made again; the program sees to it that the name is free when the user is made.
         """
         exported = copy.deepcopy(dict(self.exported))
         deployment = exported["deployment"]
@@ -104,23 +95,24 @@ class Record:
             for each in deployment.get("resources") or []
             if not (each.get("delete") and each.get("id") in gone)
         ]
-        if self.keeps_stale_users:
-            begun = [operation for operation in self.operations if operation.resource["type"] == USER]
-            names = {str((one.resource.get("inputs") or {}).get("user")) for one in begun if one.kind in ONCE}
-            dropped = {one.urn for one in begun if one.kind == "deleting"}
-            for each in deployment["resources"]:
-                if each["type"] == STALE_USERS:
-                    _forget_users(each, names)
-                elif each["urn"] in dropped:
-                    each["pendingReplacement"] = True  # what the engine writes once it has deleted it
+        dropped = {
+            operation.urn
+            for operation in self.operations
+            if operation.kind == "deleting" and operation.resource["type"] == USER
+        }
+        for each in deployment["resources"]:
+            if each["urn"] in dropped:
+                each["pendingReplacement"] = True
         return exported
 
-
-def _forget_users(resource: dict[str, Any], names: Collection[str]) -> None:
-    for side in ("inputs", "outputs"):
-        users = (resource.get(side) or {}).get("users")
-        if isinstance(users, dict):
-            resource[side]["users"] = {key: host for key, host in users.items() if key not in names}
+    def with_users_in(self, volume: str) -> dict[str, Any]:
+        """Return the state with users that go with the volume (its name), and need no MySQL to be deleted."""
+        exported = copy.deepcopy(dict(self.exported))
+        for resource in self.of(VOLUME):
+            for each in exported["deployment"]["resources"]:
+                if resource["id"] == volume and each["type"] == USER:
+                    each["deletedWith"] = resource["urn"]
+        return exported
 
 
 def service(inputs: Mapping[str, Any]) -> str:

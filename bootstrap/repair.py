@@ -241,21 +241,6 @@ def removal(text: str, act: Callable[[], object]) -> Step:
     return Step(did=f"removed {text}", will=f"remove {text}", act=act)
 
 
-def uncertain(found: Survey) -> list[str]:
-    """Return the URNs of users whose deletion was cut short and who have to be looked for in MySQL.
-
-    MySQL drops no user twice. Where our provider keeps which names it has dropped, the state tells.
-    """
-    if found.record.keeps_stale_users:
-        return []
-    known = {str(resource["urn"]) for resource in found.record.resources}
-    return [
-        operation.urn
-        for operation in found.record.operations
-        if operation.kind == "deleting" and operation.resource["type"] == USER and operation.urn in known
-    ]
-
-
 def heal(pulumi: Pulumi, found: Survey) -> None:
     """Bring every daemon of the state back, or have the state forget what is gone: then `up` makes it again.
 
@@ -284,8 +269,28 @@ def heal(pulumi: Pulumi, found: Survey) -> None:
         machine.report.found(NEED, f"to be made again: {', '.join(sorted(set(lost.values())))}")
     for volume in sorted(data_lost(found)):
         machine.report.found(NEED, f"volume {volume} is gone, and an empty one takes its place")
-    if forget := [*lost, *(urn for urn in uncertain(found) if urn not in lost)]:
-        refresh(pulumi, found.stack, forget)
+    if lost:
+        refresh(pulumi, found.stack, list(lost))
+
+
+def make_way(pulumi: Pulumi, found: Survey) -> None:
+    """See to it that a destroy waits for nothing that is gone.
+
+    A user that is not deleted together with its server is dropped in MySQL. That takes one that answers; each
+    user waits five minutes for it.
+    """
+    if found.missing:
+        refresh(pulumi, found.stack, list(found.missing))
+    if not any(not one.get("deletedWith") for one in found.record.of(USER)):
+        return
+    for daemon in found.daemons:
+        if daemon.service == MYSQL and not daemon.runs_well:
+            if daemon.container is not None:
+                wake(pulumi.machine, daemon.container)
+            if not all(one.runs_well for one in awaited(pulumi.machine, found, {daemon.urn}, MYSQL_SECONDS)):
+                pulumi.machine.report.found(NEED, "MySQL does not run, so its users stay in its volume")
+                data = f"{inventory.full_name(found.stack)}-{MYSQL}"
+                pulumi.restore(found.stack, pulumi.record(found.stack).with_users_in(data))
 
 
 def awaited(machine: Machine, found: Survey, urns: set[str], seconds: float) -> list[Daemon]:
@@ -387,6 +392,8 @@ def repair(
         machine.report.found(NEED, line)
     if healing:
         heal(pulumi, found)
+    else:
+        make_way(pulumi, found)
 
 
 def doubts(found: Survey) -> list[str]:

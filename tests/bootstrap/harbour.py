@@ -8,7 +8,7 @@ from typing import Any
 
 from bootstrap.engine import Engine
 from bootstrap.pulumi_cli import Pulumi
-from bootstrap.record import CONTAINER, NETWORK, STALE_USERS, USER, VOLUME
+from bootstrap.record import CONTAINER, NETWORK, USER, VOLUME
 from tests.bootstrap.conftest import World
 
 DOCKER = """cd {folder}
@@ -51,11 +51,6 @@ def user(name: str) -> dict[str, Any]:
     return resource(USER, f"{name}-user", f"{name}@10.0.0.3", inputs={"user": name})
 
 
-def stale_users(*names: str) -> dict[str, Any]:
-    users = dict.fromkeys(names, "10.0.0.3")
-    return resource(STALE_USERS, "stale", "mail", inputs={"users": users}, outputs={"users": users})
-
-
 class Harbour:
     """What Docker has and what the state knows, for stack `dev`."""
 
@@ -84,8 +79,12 @@ class Harbour:
         comes_back: bool = False,
         stack: str = "dev",
         ports: dict[str, str] | None = None,
+        later: str = "",
     ) -> None:
-        """Give Docker a container; `comes_back` is whether it is healthy once it is started."""
+        """Give Docker a container; `comes_back` is whether it is healthy once it is started.
+
+        With `later` it only lies ready as that file: an update can put it in its place.
+        """
         described = {
             "Id": identity,
             "Name": f"/mail-{service}-{identity}",
@@ -106,7 +105,9 @@ class Harbour:
                 }
             },
         }
-        (self.folder / f"{identity}.json").write_text(json.dumps(described) + "\n")
+        (self.folder / (later or f"{identity}.json")).write_text(json.dumps(described) + "\n")
+        if later:
+            return
         described["State"] |= {"Status": "running", "Health": {"Status": "healthy", "Log": []}}  # type: ignore[operator]
         if comes_back:
             (self.folder / f"{identity}.well").write_text(json.dumps(described) + "\n")
@@ -145,7 +146,13 @@ class Harbour:
 
 MYSQL, DOVECOT, POSTFIX = daemon("mysql", "a1"), daemon("dovecot", "b2"), daemon("postfix", "c3")
 NET = resource(NETWORK, "mail-network", "f0")
-MAIL = resource(VOLUME, "mail-dovecot-mail", "mailinfra-dev-mail", retainOnDelete=True)
+MAIL = resource(
+    VOLUME,
+    "mail-dovecot-mail",
+    "mailinfra-dev-mail",
+    retainOnDelete=True,
+    outputs={"name": "mailinfra-dev-mail"},
+)
 FILES = resource(VOLUME, "mail-dovecot-etc", "mailinfra-dev-dovecot-etc-dovecot-0123456789abcdef")
 
 

@@ -16,7 +16,6 @@ from tests.bootstrap.harbour import (
     Harbour,
     daemon,
     resource,
-    stale_users,
     urn,
     user,
     whole,
@@ -248,41 +247,39 @@ def test_what_is_only_to_be_destroyed_is_not_healed(harbour: Harbour) -> None:
     assert not harbour.touched
 
 
-def test_a_user_whose_making_was_cut_short_is_dropped_before_it_is_made(harbour: Harbour) -> None:
+def test_a_destroy_has_the_state_forget_what_is_gone(harbour: Harbour) -> None:
     whole(harbour)
-    harbour.state(
-        *(MYSQL, DOVECOT, POSTFIX, NET, MAIL, FILES, stale_users("dovecot", "postfix")),
-        begun={"creating": user("dovecot")},
-    )
-    put_right(harbour)
-    (stale,) = [each for each in harbour.imported["resources"] if each["urn"].endswith("::stale")]
-    assert stale["outputs"]["users"] == stale["inputs"]["users"] == {"postfix": "10.0.0.3"}
+    (harbour.folder / "b2.json").unlink()
+    put_right(harbour, healing=False)
+    assert any(f"--target {DOVECOT['urn']}" in call for call in harbour.world.calls)
+
+
+def test_users_that_are_dropped_in_mysql_have_it_started_before_a_destroy(harbour: Harbour) -> None:
+    whole(harbour)
+    harbour.container("a1", "mysql", status="exited", comes_back=True)
+    harbour.state(MYSQL, DOVECOT, POSTFIX, NET, MAIL, FILES, user("dovecot"))
+    put_right(harbour, healing=False)
+    assert harbour.touched == ["docker start a1"]
+
+
+def test_users_of_a_mysql_that_does_not_come_back_are_left_in_its_volume(harbour: Harbour) -> None:
+    whole(harbour)
+    harbour.container("a1", "mysql", status="exited", health="unhealthy")
+    data = resource(VOLUME, "mail-database-data", "mailinfra-dev-mysql", retainOnDelete=True)
+    harbour.add("volumes", "mailinfra-dev-mysql")
+    harbour.state(MYSQL, DOVECOT, POSTFIX, NET, MAIL, FILES, data, user("dovecot"))
+    assert "MySQL does not run, so its users stay in its volume" in put_right(harbour, healing=False)
+    assert harbour.imported["resources"][-1]["deletedWith"] == data["urn"]
 
 
 def test_a_user_whose_dropping_was_cut_short_is_not_dropped_twice(harbour: Harbour) -> None:
     whole(harbour)
-    dovecot = user("dovecot")
-    harbour.state(
-        *(MYSQL, DOVECOT, POSTFIX, NET, MAIL, FILES, stale_users("dovecot", "postfix"), dovecot),
-        begun={"deleting": dovecot},
-    )
+    dovecot, postfix = user("dovecot"), user("postfix")
+    harbour.state(*(MYSQL, DOVECOT, POSTFIX, NET, MAIL, FILES, dovecot, postfix), begun={"deleting": dovecot})
     put_right(harbour)
-    (again,) = [each for each in harbour.imported["resources"] if each["urn"] == dovecot["urn"]]
-    assert again["pendingReplacement"] is True, (
-        "the engine's own mark of what is deleted and not yet made again"
-    )
-    assert not [call for call in harbour.world.calls if " refresh " in call]
-
-
-def test_without_a_keeper_of_stale_users_mysql_is_asked_for_a_user_whose_dropping_was_cut_short(
-    harbour: Harbour,
-) -> None:
-    whole(harbour)
-    dovecot = user("dovecot")
-    harbour.state(MYSQL, DOVECOT, POSTFIX, NET, MAIL, FILES, dovecot, begun={"deleting": dovecot})
-    put_right(harbour)
-    assert any(f"--target {dovecot['urn']}" in call for call in harbour.world.calls)
-    assert harbour.imported["resources"][-1] == dovecot
+    marked = {each["urn"] for each in harbour.imported["resources"] if each.get("pendingReplacement")}
+    assert marked == {dovecot["urn"]}, "the engine's own mark of what is deleted and not yet made again"
+    assert not [call for call in harbour.world.calls if " refresh " in call], "MySQL may be what is missing"
 
 
 def test_a_database_of_somebody_elses_that_may_be_there_is_told_with_the_remedy(harbour: Harbour) -> None:

@@ -4,9 +4,12 @@ import json
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from bootstrap.engine import Engine
 from bootstrap.environment import compose
 from bootstrap.plugins import Plugins
+from bootstrap.problem import Problem
 from bootstrap.state import bring_state
 from tests.bootstrap.conftest import World
 
@@ -23,6 +26,31 @@ def test_state_and_passphrase_are_made_once_outside_the_checkout(world: World) -
     assert len(text) > 30
     assert bring_state(machine) == variables
     assert passphrase.read_text() == text, "another passphrase would lose every secret"
+
+
+def test_an_empty_passphrase_is_refused_with_the_remedy(world: World) -> None:
+    machine = world.machine()
+    machine.data.mkdir(parents=True)
+    (machine.data / "passphrase").write_text("\n")
+    with pytest.raises(
+        Problem, match=rf"{machine.data}/passphrase, is empty\. Put it back from a backup; if"
+    ):
+        bring_state(machine)
+
+
+def test_a_first_run_that_is_interrupted_leaves_no_passphrase(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: int) -> str:
+        raise KeyboardInterrupt
+
+    machine = world.machine()
+    monkeypatch.setattr("secrets.token_urlsafe", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        bring_state(machine)
+    monkeypatch.undo()
+    assert not (machine.data / "passphrase").exists()
+    assert len(Path(bring_state(machine)["PULUMI_CONFIG_PASSPHRASE_FILE"]).read_text()) > 30
 
 
 def test_a_backend_and_a_passphrase_of_the_users_own_win(world: World) -> None:

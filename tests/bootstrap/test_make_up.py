@@ -1,0 +1,131 @@
+"""What `make up`, `preview` and `destroy` say and return: never that a server is up which is not."""
+
+import pytest
+
+from bootstrap import cli, health, repair, summary
+from bootstrap.environment import Environment
+from bootstrap.ready import Ready
+from bootstrap.record import CONTAINER
+from tests.bootstrap.conftest import World
+from tests.bootstrap.harbour import DOVECOT, FILES, MAIL, MYSQL, NET, POSTFIX, Harbour, resource, whole
+
+
+@pytest.fixture
+def harbour(world: World, monkeypatch: pytest.MonkeyPatch) -> Harbour:
+    made = Harbour(world)
+    whole(made)
+    script = (world.bin / "pulumi").read_text().rpartition("esac")[0]
+    world.program(
+        "pulumi",
+        f'{script}  "stack output") echo "{{}}" ;;\n  up*) . {made.folder}/update ;;\nesac'.split("\n", 2)[2],
+    )
+    (made.folder / "update").write_text("true\n")
+    monkeypatch.setattr(repair, "RECOVER_SECONDS", 0.2)
+    monkeypatch.setattr(health, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(health, "SETTLE_SECONDS", 0.3)
+
+    def ready(machine: object, stack: str, *_: object) -> Ready:
+        return Ready(pulumi=made.pulumi, environment=Environment(changes={}), stack="dev")
+
+    monkeypatch.setattr(cli, "ready", ready)
+    monkeypatch.setattr(cli, "refuse_clashes", lambda _: None)
+    monkeypatch.setattr("bootstrap.machine.Machine.report", made.pulumi.machine.report, raising=False)
+    monkeypatch.setattr(cli, "Report", lambda _: made.pulumi.machine.report)
+    return made
+
+
+def call(*words: str) -> int:
+    return cli.main(list(words))
+
+
+def updates(harbour: Harbour, script: str) -> None:
+    """Have Pulumi do this when it updates."""
+    (harbour.folder / "update").write_text(f"{script}\n")
+
+
+def test_a_server_that_is_up_is_said_to_be_with_who_was_seen_healthy(harbour: Harbour) -> None:
+    assert call("up") == 0
+    assert (
+        "The mail server of stack dev is up; mysql, dovecot, postfix run and are healthy."
+        in harbour.world.said
+    )
+
+
+def test_a_server_that_does_not_run_whole_is_never_said_to_be_up(harbour: Harbour) -> None:
+    harbour.container("c4", "postfix", health="unhealthy", stack="nobody")
+    updates(
+        harbour, f"cd {harbour.folder}; cp c4.json c3.json; rm b2.json".replace("c4.json c3", "c4.json c3")
+    )
+    (harbour.folder / "c4.json").write_text((harbour.folder / "c4.json").read_text().replace('"c4"', '"c3"'))
+    assert call("up", "--stack", "dev") == 1
+    said = harbour.world.said
+    assert (
+        "the mail server of stack dev does not run whole.\ndovecot is missing.\npostfix is unhealthy." in said
+    )
+    assert "    health check: no answer on 24" in said
+    assert "Healthy: mysql." in said
+    assert "make up STACK=dev tries again" in said
+    assert " is up" not in said
+
+
+def test_next_steps_name_the_stack_that_make_was_told(harbour: Harbour) -> None:
+    call("up", "--stack", "dev")
+    for command in ("make env STACK=dev", "make preview STACK=dev", "make up STACK=dev"):
+        assert command in harbour.world.said
+    harbour.world.output.truncate(0)
+    call("up")
+    assert "STACK=" not in harbour.world.said
+
+
+def test_a_failed_update_says_what_the_next_one_does_and_shows_last_words(harbour: Harbour) -> None:
+    begun = resource(CONTAINER, "mail-postfix-service-container", "")
+    harbour.container("c3", "postfix", health="unhealthy", later="ill")
+    before = (harbour.folder / "state.json").read_text()
+    harbour.state(MYSQL, DOVECOT, POSTFIX, NET, MAIL, FILES, begun={"creating": begun})
+    (harbour.folder / "after.json").write_text((harbour.folder / "state.json").read_text())
+    (harbour.folder / "state.json").write_text(before)
+    updates(harbour, f"cd {harbour.folder}; cp ill c3.json; cp after.json state.json; exit 255")
+    assert call("up", "--stack", "dev") == 255
+    said = harbour.world.said
+    assert "postfix is unhealthy.\n    fatal: no such table" in said
+    assert "First, make up STACK=dev will\n  - clear what the last update had begun:" in said
+    assert " is up" not in said
+    assert "goes on from there" not in said
+
+
+def test_a_failed_update_with_nothing_to_clear_says_so(harbour: Harbour) -> None:
+    updates(harbour, "exit 255")
+    assert call("up") == 255
+    assert "Put right what it names; make up then makes what is still missing." in harbour.world.said
+
+
+def test_a_new_stacks_first_preview_is_explained_in_the_same_place(harbour: Harbour) -> None:
+    for command in ("up", "preview"):
+        harbour.world.output.truncate(0)
+        assert summary.NEW not in harbour.world.said
+        call(command)
+        assert summary.NEW not in harbour.world.said, "only a new stack"
+    for name in ("ours", "running", "volumes"):
+        (harbour.folder / name).write_text("")
+    (harbour.folder / "f0.network").unlink()
+    harbour.state()
+    for command in ("up", "preview"):
+        harbour.world.output.truncate(0)
+        call(command)
+        assert summary.NEW in harbour.world.said
+
+
+def test_a_preview_says_what_make_up_puts_right_first(harbour: Harbour) -> None:
+    harbour.container("c3", "postfix", status="exited")
+    assert call("preview", "--stack", "dev") == 0
+    said = harbour.world.said
+    assert (
+        "Before what Pulumi shows below, make up STACK=dev will\n  - start postfix, which is stopped" in said
+    )
+    assert [one.partition(" ")[0] for one in harbour.touched] == ["pulumi"], "a preview only looks"
+
+
+def test_a_destroy_does_not_purge_where_make_was_told_not_to(harbour: Harbour) -> None:
+    call("destroy", "--purge", "0")
+    assert "Type the stack's name" not in harbour.world.said
+    assert "pulumi destroy --yes --exclude-protected --stack dev" in harbour.world.calls
