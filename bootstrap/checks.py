@@ -25,6 +25,7 @@ TIERS = (
     Tier(name="bootstrap", arguments=("tests/bootstrap",)),
     Tier(name="providers", arguments=("tests/providers",)),
     Tier(name="accounts", arguments=("tests/accounts",)),
+    Tier(name="interruptions", arguments=("tests/interruptions",)),
     Tier(name="e2e", arguments=("tests/e2e",)),
 )
 

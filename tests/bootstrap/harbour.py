@@ -29,6 +29,8 @@ esac
 PULUMI = """case "$1 $2" in
   "stack export") cat {folder}/state.json ;;
   "stack import") cp "$6" {folder}/imported.json ;;
+  "stack output") echo "{{}}" ;;
+  "up --yes") . {folder}/update ;;
 esac
 """
 
@@ -67,6 +69,11 @@ class Harbour:
             engine=Engine(program=program, version="3.259.0"),
         )
         self.state()
+        self.updates("true")
+
+    def updates(self, script: str) -> None:
+        """Have Pulumi do this when it updates."""
+        (self.folder / "update").write_text(f"{script}\n")
 
     def container(
         self,

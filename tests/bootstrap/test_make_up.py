@@ -14,12 +14,6 @@ from tests.bootstrap.harbour import DOVECOT, FILES, MAIL, MYSQL, NET, POSTFIX, H
 def harbour(world: World, monkeypatch: pytest.MonkeyPatch) -> Harbour:
     made = Harbour(world)
     whole(made)
-    script = (world.bin / "pulumi").read_text().rpartition("esac")[0]
-    world.program(
-        "pulumi",
-        f'{script}  "stack output") echo "{{}}" ;;\n  up*) . {made.folder}/update ;;\nesac'.split("\n", 2)[2],
-    )
-    (made.folder / "update").write_text("true\n")
     monkeypatch.setattr(repair, "RECOVER_SECONDS", 0.2)
     monkeypatch.setattr(health, "POLL_SECONDS", 0.05)
     monkeypatch.setattr(health, "SETTLE_SECONDS", 0.3)
@@ -29,18 +23,12 @@ def harbour(world: World, monkeypatch: pytest.MonkeyPatch) -> Harbour:
 
     monkeypatch.setattr(cli, "ready", ready)
     monkeypatch.setattr(cli, "refuse_clashes", lambda _: None)
-    monkeypatch.setattr("bootstrap.machine.Machine.report", made.pulumi.machine.report, raising=False)
     monkeypatch.setattr(cli, "Report", lambda _: made.pulumi.machine.report)
     return made
 
 
 def call(*words: str) -> int:
     return cli.main(list(words))
-
-
-def updates(harbour: Harbour, script: str) -> None:
-    """Have Pulumi do this when it updates."""
-    (harbour.folder / "update").write_text(f"{script}\n")
 
 
 def test_a_server_that_is_up_is_said_to_be_with_who_was_seen_healthy(harbour: Harbour) -> None:
@@ -53,8 +41,8 @@ def test_a_server_that_is_up_is_said_to_be_with_who_was_seen_healthy(harbour: Ha
 
 def test_a_server_that_does_not_run_whole_is_never_said_to_be_up(harbour: Harbour) -> None:
     harbour.container("c4", "postfix", health="unhealthy", stack="nobody")
-    updates(
-        harbour, f"cd {harbour.folder}; cp c4.json c3.json; rm b2.json".replace("c4.json c3", "c4.json c3")
+    harbour.updates(
+        f"cd {harbour.folder}; cp c4.json c3.json; rm b2.json".replace("c4.json c3", "c4.json c3")
     )
     (harbour.folder / "c4.json").write_text((harbour.folder / "c4.json").read_text().replace('"c4"', '"c3"'))
     assert call("up", "--stack", "dev") == 1
@@ -84,7 +72,7 @@ def test_a_failed_update_says_what_the_next_one_does_and_shows_last_words(harbou
     harbour.state(MYSQL, DOVECOT, POSTFIX, NET, MAIL, FILES, begun={"creating": begun})
     (harbour.folder / "after.json").write_text((harbour.folder / "state.json").read_text())
     (harbour.folder / "state.json").write_text(before)
-    updates(harbour, f"cd {harbour.folder}; cp ill c3.json; cp after.json state.json; exit 255")
+    harbour.updates(f"cd {harbour.folder}; cp ill c3.json; cp after.json state.json; exit 255")
     assert call("up", "--stack", "dev") == 255
     said = harbour.world.said
     assert "postfix is unhealthy.\n    fatal: no such table" in said
@@ -94,7 +82,7 @@ def test_a_failed_update_says_what_the_next_one_does_and_shows_last_words(harbou
 
 
 def test_a_failed_update_with_nothing_to_clear_says_so(harbour: Harbour) -> None:
-    updates(harbour, "exit 255")
+    harbour.updates("exit 255")
     assert call("up") == 255
     assert "Put right what it names; make up then makes what is still missing." in harbour.world.said
 

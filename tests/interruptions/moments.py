@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,8 @@ ENGINE, PROGRAM = "engine", "program"
 PLUGINS = ("docker", "mysql", "random", "tls", "mailinfra", "python")
 VICTIMS = (ENGINE, PROGRAM, *PLUGINS)
 """Who can be killed: the engine, the program, each plugin, the language host among them."""
+
+END_SECONDS = 400
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 
@@ -82,26 +85,31 @@ def of_yard(yard: Yard) -> Iterator[tuple[str, int]]:
             yield what, pid
 
 
-def is_at(yard: Yard, urn: str) -> bool:
-    """Return whether an update has begun with a resource; true as well once it is through with it."""
+def is_at(yard: Yard, urn: str, known: set[str]) -> bool:
+    """Return whether an update is at a resource, or just through with one that it did not find there.
+
+    What takes milliseconds is over before anybody can look.
+    """
     now = yard.checkpoint
     begun = {operation["resource"]["urn"] for operation in now.get("pending_operations") or []}
-    made = {each["urn"] for each in now.get("resources") or [] if each.get("id")}
-    return urn in begun | made
+    return urn in begun or urn in made(yard) - known
 
 
-def wait_for(
-    yard: Yard, make: subprocess.Popen[str], urn: str, victim: str, seconds: float = 300
-) -> int | None:
+def made(yard: Yard) -> set[str]:
+    """Return the URNs of all that is made."""
+    return {each["urn"] for each in yard.checkpoint.get("resources") or [] if each.get("id")}
+
+
+def wait_for(yard: Yard, make: subprocess.Popen[str], urn: str, victim: str) -> int | None:
     """Return the victim's process as soon as the update is at the resource; None if it ends before."""
-    deadline = time.monotonic() + seconds
-    while make.poll() is None and time.monotonic() < deadline:
-        if is_at(yard, urn):
-            while make.poll() is None and time.monotonic() < deadline:
-                if pid := cast(make).get(victim):
-                    return pid
-            break
+    known = made(yard)
+    while make.poll() is None and not is_at(yard, urn, known):
         time.sleep(0.01)
+    while make.poll() is None:
+        if pid := cast(make).get(victim):
+            return pid
+        if victim not in (ENGINE, PROGRAM):
+            break  # a plugin that is not needed any more, or not yet
     return None
 
 
@@ -111,6 +119,9 @@ def strike(yard: Yard, urn: str, victim: str, sign: signal.Signals, command: str
     Returns whether anybody was hit, and what a person read meanwhile.
     """
     make = yard.begin(command)
+    said: list[str] = []
+    reader = threading.Thread(target=lambda: said.extend(make.stdout or []), daemon=True)
+    reader.start()
     pid = wait_for(yard, make, urn, victim)
     if pid:
         try:
@@ -118,11 +129,11 @@ def strike(yard: Yard, urn: str, victim: str, sign: signal.Signals, command: str
         except ProcessLookupError:
             pid = None
     try:
-        said, _ = make.communicate(timeout=400)
+        make.wait(END_SECONDS)
     except subprocess.TimeoutExpired:
         make.kill()
-        said, _ = make.communicate()
         raise AssertionError(
-            f"make {command} goes on for ever after {sign.name} of {victim}:\n{said}"
+            f"make {command} goes on for ever after {sign.name} of {victim}:\n{''.join(said)}"
         ) from None
-    return pid is not None, said
+    reader.join(10)  # a plugin that outlives its engine may hold the pipe for longer
+    return pid is not None, "".join(said)

@@ -26,6 +26,10 @@ CHECKOUT = (
     *("Pulumi.yaml", "__main__.py", "Makefile", "requirements.txt", "pyproject.toml"),
     *("mailinfra", "configs", "images", "plugins", "bootstrap"),
 )
+SUBNET = addresses.unused(4)[3]
+"""Beside those of the end-to-end tests."""
+
+DATA = ("mail", "mysql", "queue")
 DAEMONS = {"mysql", "dovecot", "postfix", "webmail"}
 UP_SECONDS = 540
 """More than any recovery takes on two slow processors."""
@@ -52,13 +56,12 @@ class Yard:
                 shutil.copy2(ROOT / name, self.project / name)
         if not (self.project / ".venv").exists():
             (self.project / ".venv").symlink_to(sys.prefix)
-        self.state = folder / "state"
-        self.state.mkdir(exist_ok=True)
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
+        self.data_home = folder / "data/mailinfra"
+        self.state = self.data_home / "state"
+        left = ("MAKE", "MFLAGS", "PULUMI_BACKEND", "PULUMI_CONFIG_PASSPHRASE")
         self.environment = {
-            **kept,
-            "PULUMI_BACKEND_URL": self.state.as_uri(),
-            "PULUMI_CONFIG_PASSPHRASE": "only a test",
+            **{key: value for key, value in os.environ.items() if not key.startswith(left)},
+            "PULUMI_CREDENTIALS_PATH": str(folder / "credentials"),
             "XDG_DATA_HOME": str(folder / "data"),
             "PYTHON": sys.executable,
         }
@@ -125,7 +128,11 @@ class Yard:
         done = subprocess.run(
             ["pulumi", "--non-interactive", "--color=never", *words, "--stack", STACK],
             cwd=self.project,
-            env=self.environment,
+            env={
+                **self.environment,
+                "PULUMI_BACKEND_URL": self.state.as_uri(),
+                "PULUMI_CONFIG_PASSPHRASE_FILE": str(self.data_home / "passphrase"),
+            },
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -150,7 +157,7 @@ class Yard:
         """Return daemon -> its container, running or not."""
         return {
             one.labels["mailinfra.service"]: one
-            for one in self._labelled()
+            for one in self.labelled()
             if one.attrs["Config"].get("Healthcheck")
         }
 
@@ -166,7 +173,7 @@ class Yard:
         """Return containers and networks of the stack that its state does not know."""
         known = {each.get("id") for each in self.checkpoint.get("resources", [])}
         label = {"label": f"mailinfra.stack={FULL_NAME}"}
-        there = [*self._labelled(), *self.docker.networks.list(filters=dict(label))]
+        there = [*self.labelled(), *self.docker.networks.list(filters=dict(label))]
         return [str(one.attrs["Name"]) for one in there if one.id not in known]
 
     def outputs(self) -> dict[str, Any]:
@@ -174,14 +181,18 @@ class Yard:
         found: dict[str, Any] = json.loads(self.pulumi("stack", "output", "--json", "--show-secrets"))
         return found
 
+    def data(self) -> list[str]:
+        """Return the names of the volumes that hold data."""
+        names = [str(volume.id) for volume in self.docker.volumes.list()]
+        return sorted(one for one in names if one in {f"{FULL_NAME}-{kind}" for kind in DATA})
+
     def forget(self) -> None:
         """Lose the state, as a disk does."""
         shutil.rmtree(self.state)
-        self.state.mkdir()
 
     def remove(self) -> None:
         """Remove everything of the stack from Docker, data and all."""
-        for container in self._labelled():
+        for container in self.labelled():
             container.remove(force=True, v=True)
         for network in self.docker.networks.list(filters={"label": f"mailinfra.stack={FULL_NAME}"}):
             network.remove()
@@ -189,7 +200,7 @@ class Yard:
             if str(volume.id).startswith(f"{FULL_NAME}-"):
                 volume.remove(force=True)
 
-    def _labelled(self) -> Sequence[Container]:
+    def labelled(self) -> Sequence[Container]:
         label = {"label": f"mailinfra.stack={FULL_NAME}"}
         return self.docker.containers.list(all=True, filters=dict(label), ignore_removed=True)
 
@@ -200,7 +211,7 @@ def settings() -> dict[str, Any]:
         **suitable(),
         "listen": ["127.0.0.1"],
         "ports": free_ports([*PROTOCOLS, "webmail", "webmailRedirect", "database"]),
-        "network": {"subnet": str(addresses.SECOND)},
+        "network": {"subnet": str(SUBNET)},
         "accounts": {
             "domains": [{"name": "example.test"}],
             "mailboxes": [{"address": "alice@example.test"}, {"address": "bob@example.test"}],
