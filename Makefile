@@ -10,7 +10,7 @@ RUN := +
 endif
 MAKEFLAGS += --no-print-directory
 unexport MAKEFLAGS
-COMMANDS := up preview destroy env test check bench docs lock stop
+COMMANDS := up preview destroy env test test-interruptions check bench docs lock stop
 
 .DEFAULT_GOAL := help
 .PHONY: help $(COMMANDS)

@@ -140,6 +140,14 @@ def test(machine: Machine, _: argparse.Namespace) -> int:
     return checks.test(machine, ready_for_tests(machine))
 
 
+def interruptions(machine: Machine, _: argparse.Namespace) -> int:
+    """Kill every process of an update at every resource by every signal; goes on where it was stopped."""
+    folder = machine.cache / "interruptions"
+    machine.report.say(f"Takes hours; what is done is in {folder}, which a new beginning needs removed.")
+    words = ["--folder", str(folder)]
+    return _module(machine, ready_for_tests(machine), "tests.interruptions.matrix", *words)
+
+
 def check(machine: Machine, _: argparse.Namespace) -> int:
     """Run linters, type checker and the check that generated files are fresh."""
     bring_packages(machine)
@@ -188,8 +196,11 @@ def stop(machine: Machine, _: argparse.Namespace) -> int:
 
 
 COMMANDS: Mapping[str, Callable[[Machine, argparse.Namespace], int]] = {
-    command.__name__: command
-    for command in (up, preview, destroy, env, test, check, bench, docs, lock, running, stop)
+    **{
+        command.__name__: command
+        for command in (up, preview, destroy, env, test, check, bench, docs, lock, running, stop)
+    },
+    "test-interruptions": interruptions,
 }
 
 
@@ -229,5 +240,5 @@ def interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _module(machine: Machine, env: Mapping[str, str], name: str) -> int:
-    return pass_through([machine.venv_python, "-m", name], env=env, cwd=machine.project)
+def _module(machine: Machine, env: Mapping[str, str], name: str, *words: str) -> int:
+    return pass_through([machine.venv_python, "-m", name, *words], env=env, cwd=machine.project)
