@@ -30,8 +30,8 @@ def up(machine: Machine, arguments: argparse.Namespace) -> int:
     takeover = switch("TAKEOVER", arguments.takeover)
     it = ready(machine, arguments.stack)
     refuse_clashes(it)
-    repair.repair(it.pulumi, it.stack, taken_over=take_over(arguments), takeover=takeover)
-    if it.pulumi.record(it.stack).is_new:
+    found = repair.repair(it.pulumi, it.stack, taken_over=take_over(arguments), takeover=takeover)
+    if found.record.is_new:
         machine.report.say(f"\n{summary.NEW}")
     machine.report.say()
     if code := it.pulumi.show("up", "--yes", "--stack", it.stack):
@@ -60,18 +60,14 @@ def failed(it: Ready, arguments: argparse.Namespace, code: int) -> int:
     found = repair.survey(it.pulumi, it.stack)
     for line in health.told(it.pulumi.machine, [one for one in found.daemons if one.container is not None]):
         report.say(line)
-    tell_what_comes_first(it, command("up", arguments), arguments)
-    return code
-
-
-def tell_what_comes_first(it: Ready, again: str, arguments: argparse.Namespace) -> None:
-    """Say what the next update puts right before it begins."""
-    if lines := repair.foretell(it.pulumi, it.stack, take_over(arguments)):
-        it.pulumi.machine.report.say(f"First, {again} will")
+    again = command("up", arguments)
+    if lines := repair.foretell(it.pulumi, found, take_over(arguments)):
+        report.say(f"First, {again} will")
         for line in lines:
-            it.pulumi.machine.report.say(f"  - {line}")
-    elif again:
-        it.pulumi.machine.report.say(f"Put right what it names; {again} then makes what is still missing.")
+            report.say(f"  - {line}")
+    else:
+        report.say(f"Put right what it names; {again} then makes what is still missing.")
+    return code
 
 
 def refuse_clashes(it: Ready) -> None:
@@ -85,11 +81,12 @@ def preview(machine: Machine, arguments: argparse.Namespace) -> int:
     """Show what `up` would change, property by property."""
     it = ready(machine, arguments.stack)
     refuse_clashes(it)
-    if lines := repair.foretell(it.pulumi, it.stack, take_over(arguments)):
+    found = repair.survey(it.pulumi, it.stack)
+    if lines := repair.foretell(it.pulumi, found, take_over(arguments)):
         machine.report.say(f"\nBefore what Pulumi shows below, {command('up', arguments)} will")
         for line in lines:
             machine.report.say(f"  - {line}")
-    if it.pulumi.record(it.stack).is_new:
+    if found.record.is_new:
         machine.report.say(f"\n{summary.NEW}")
     machine.report.say()
     return it.pulumi.show("preview", "--diff", "--stack", it.stack)

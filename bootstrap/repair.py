@@ -368,10 +368,10 @@ def refresh(pulumi: Pulumi, stack: str, urns: Sequence[str]) -> None:
 
 def repair(
     pulumi: Pulumi, stack: str, *, taken_over: str, takeover: bool = False, healing: bool = True
-) -> None:
+) -> Survey:
     """Put right what keeps an update from working, each thing told in a line; Problem where a person decides.
 
-    Without `healing` the daemons are left as they are, for an update that removes them.
+    Returns what was found. Without `healing` the daemons are left as they are: the update removes them.
     """
     machine = pulumi.machine
     found = survey(pulumi, stack)
@@ -394,6 +394,7 @@ def repair(
         heal(pulumi, found)
     else:
         make_way(pulumi, found)
+    return found
 
 
 def doubts(found: Survey) -> list[str]:
@@ -407,9 +408,8 @@ def doubts(found: Survey) -> list[str]:
     ]
 
 
-def foretell(pulumi: Pulumi, stack: str, taken_over: str) -> list[str]:
+def foretell(pulumi: Pulumi, found: Survey, taken_over: str) -> list[str]:
     """Return what `make up` would put right first; nothing is touched. Problem where a person decides."""
-    found = survey(pulumi, stack)
     refuse_what_only_a_person_can_decide(found, taken_over)
     ends = [f"end {one.name} (process {one.pid}), whose engine is gone" for one in found.strays]
     return [*ends, *(step.will for step in sweep(pulumi, found)), *doubts(found), *ailments(found)]

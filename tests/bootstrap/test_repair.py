@@ -36,7 +36,7 @@ def put_right(harbour: Harbour, *, takeover: bool = False, healing: bool = True)
 
 
 def foretold(harbour: Harbour) -> list[str]:
-    return repair.foretell(harbour.pulumi, "dev", "make up TAKEOVER=1")
+    return repair.foretell(harbour.pulumi, repair.survey(harbour.pulumi, "dev"), "make up TAKEOVER=1")
 
 
 def test_a_server_that_is_as_the_state_says_is_left_alone(harbour: Harbour) -> None:
