@@ -1,0 +1,263 @@
+"""Each property of each resource is held to what the real plugins do with it (properties.py)."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pulumi import Output
+from pulumi.runtime.proto.resource_pb2 import RegisterResourceRequest
+
+from mailinfra.components import mailserver
+from mailinfra.config import pem
+from mailinfra.config.load import Secrets
+from mailinfra.config.server import ServerConfig
+from tests.graph.conftest import Engine, declare, plain
+from tests.graph.properties import (
+    CA,
+    CONTAINER,
+    DATABASE,
+    FACTS,
+    GRANT,
+    NETWORK,
+    USER,
+    VOLUME,
+    Change,
+    Fact,
+    Refresh,
+)
+
+PLAIN: dict[str, Any] = {
+    "hostname": "mail.example.test",
+    "listen": ["127.0.0.1"],
+    "accounts": {"domains": [{"name": "example.test"}], "mailboxes": [{"address": "alice@example.test"}]},
+}
+
+EVERYTHING: dict[str, Any] = {
+    "hostname": "mail.example.test",
+    "addresses": ["192.0.2.25"],
+    "listen": ["127.0.0.1", "127.0.0.2", "::1"],
+    "network": {"subnet": "192.168.99.0/24", "subnet6": "fd00:94::/64"},
+    "images": {"mysql": "build", "roundcube": "build", "dovecot": "registry.example.test/dovecot:1"},
+    "database": {"memory": "1G"},
+    "storage": {"mail": {"driver": "nfs", "driverOptions": {"share": "mail"}}},
+    "limits": {"messageSize": "25M", "recipients": 200},
+    "webmail": {"reverseProxy": "192.0.2.80"},
+    "resolvers": ["192.0.2.53", "2001:db8::53"],
+    "smarthost": {"host": "relay.example.test", "username": "relay"},
+    "accounts": {
+        "domains": [
+            {"name": "example.test", "renamedFrom": "old.test"},
+            {"name": "twin.test", "aliasOf": "example.test"},
+            {"name": "other.test", "catchAll": "alice@example.test"},
+        ],
+        "mailboxes": [
+            {"address": "alice@example.test", "displayName": "Alice", "description": "x", "claimant": "it"},
+            {"address": "bob@example.test", "reset": "1", "reuseMail": True},
+            {"address": "carl@example.test", "renamedFrom": "karl@example.test"},
+        ],
+        "aliases": [{"address": "sales@example.test", "targets": ["alice@example.test"]}],
+        "deleteMail": ["dave@example.test"],
+    },
+}
+
+ELSEWHERE: dict[str, Any] = {
+    **PLAIN,
+    "certificate": {"certificateFile": "certificate.pem", "keyFile": "key.pem"},
+    "database": {"external": {"host": "db.example.test", "administrator": "admin", "databases": "adopt"}},
+    "storage": {"mail": {"hostPath": "/srv/mail"}},
+    "ports": {
+        "pop3": False,
+        "pop3s": False,
+        "imap": False,
+        "submission": False,
+        "webmailRedirect": False,
+    },
+}
+
+FORMS = {"plain": PLAIN, "everything": EVERYTHING, "elsewhere": ELSEWHERE}
+
+Requests = list[RegisterResourceRequest]
+
+
+def build(form: dict[str, Any]) -> None:
+    secrets = Secrets(
+        passwords=Output.secret({"alice@example.test": "a password"}),
+        database_password=Output.secret("the administrator's"),
+        smarthost_password=Output.secret("the relay's"),
+    )
+    server = ServerConfig.model_validate_json(json.dumps(form))
+    mailserver.MailServer(
+        "mail", mailserver.MailServerArgs(stack="mailinfra-test", server=server, secrets=secrets)
+    )
+
+
+@pytest.fixture
+def declared(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[dict[str, Any]], Requests]:
+    """Return what the engine is asked for with a form, components left out."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("certificate.pem", "key.pem"):
+        (tmp_path / name).write_text("a certificate or a key\n")
+    for check in ("certificate_fault", "key_fault", "names"):
+        monkeypatch.setattr(pem, check, lambda *_: None, raising=False)
+
+    def requests(form: dict[str, Any]) -> Requests:
+        engine.requests.clear()
+        declare(lambda: build(form))
+        return [request for request in engine.requests if request.custom]
+
+    return requests
+
+
+def leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Return the path of each value, `[*]` for the place in a list; what is empty is a value."""
+    if isinstance(value, dict) and (value or path):
+        for key, each in value.items():
+            yield from leaves(each, (*path, str(key)))
+    if isinstance(value, list):
+        for each in value:
+            yield from leaves(each, (*path, "[*]"))
+    if not isinstance(value, (dict, list)) or (path and not value):
+        yield path, value
+
+
+def row(token: str, path: tuple[str, ...]) -> tuple[str, Fact] | None:
+    """Return the row of the table about a property."""
+    for name, fact in FACTS[token].items():
+        parts = name.replace("[*]", ".[*]").split(".")
+        if len(parts) == len(path) and all(part in {"*", own} for part, own in zip(parts, path, strict=True)):
+            return name, fact
+    return None
+
+
+def rows(requests: Requests) -> Iterator[tuple[RegisterResourceRequest, str, Fact, Any]]:
+    """Return each declared property with its row: resource, name of the row, fact, value."""
+    for request in requests:
+        for path, value in leaves(plain(request.object)):
+            found = row(request.type, path)
+            assert found, (
+                f"{request.type} {request.name} declares {'.'.join(path)} = {value!r}, of which "
+                "tests/graph/properties.py knows nothing: try on the real plugin whether a change replaces "
+                "or updates, and in which form a refresh answers it, and add the row"
+            )
+            yield request, *found, value
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_every_declared_property_has_a_row_and_the_form_in_which_it_is_read_back(
+    declared: Callable[[dict[str, Any]], Requests], form: dict[str, Any]
+) -> None:
+    for request, name, fact, value in rows(declared(form)):
+        if fact.form and value not in ([], {}):
+            assert fact.form.fullmatch(str(value)), (
+                f"{name} of {request.name} is {value!r}: after a refresh it is a change in every preview, or "
+                f"is never compared; it has to look like {fact.form.pattern}"
+            )
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_what_the_provider_only_pretends_to_update_is_replaced(
+    declared: Callable[[dict[str, Any]], Requests], form: dict[str, Any]
+) -> None:
+    pretended = 0
+    for request, name, fact, _ in rows(declared(form)):
+        top = re.split(r"[.\[]", name)[0]
+        if fact.change is Change.PRETENDS:
+            assert top in request.replaceOnChanges, f"a changed {top} never reaches {request.name}"
+            pretended += 1
+        elif fact.change is Change.UPDATES:
+            assert top not in request.replaceOnChanges, f"{top} of {request.name} could be updated in place"
+    assert pretended
+
+
+def test_the_table_holds_no_row_that_nobody_declares(
+    declared: Callable[[dict[str, Any]], Requests],
+) -> None:
+    used = {(request.type, name) for form in FORMS.values() for request, name, _, _ in rows(declared(form))}
+    assert {(token, name) for token, known in FACTS.items() for name in known} == used
+
+
+def test_what_nobody_misses_when_it_is_taken_away_is_there_always_or_never(
+    declared: Callable[[dict[str, Any]], Requests],
+) -> None:
+    """Else a setting that goes back to its default would leave the container as it was."""
+    seen: dict[tuple[str, str], set[bool]] = {}
+    unseen = {
+        (token, re.split(r"[.\[]", name)[0])
+        for token, known in FACTS.items()
+        for name, fact in known.items()
+        if fact.removal_unseen
+    }
+    for form in FORMS.values():
+        for request in declared(form):
+            for token, top in unseen:
+                if request.type == token:
+                    value = plain(request.object).get(top)
+                    seen.setdefault((request.name, top), set()).add(value not in (None, [], {}))
+    assert not [each for each, ways in seen.items() if len(ways) > 1]
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_what_cannot_exist_twice_goes_before_its_successor_comes(
+    declared: Callable[[dict[str, Any]], Requests], form: dict[str, Any]
+) -> None:
+    for request in declared(form):
+        once = (
+            request.type in {NETWORK, USER, GRANT}  # a subnet, a name and what hangs on it
+            or (request.type == CONTAINER and "ports" in plain(request.object))  # addresses and ports
+        )
+        assert request.deleteBeforeReplace or not once, request.name
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_docker_cannot_bring_ports_mounts_and_networks_into_another_order(
+    declared: Callable[[dict[str, Any]], Requests], form: dict[str, Any]
+) -> None:
+    """Ports are compared one by one, and two bindings of one inner port are answered in Docker's order."""
+    for request in declared(form):
+        if request.type == CONTAINER:
+            container = plain(request.object)
+            for key, part in (("ports", "internal"), ("mounts", "target"), ("tmpfs", None)):
+                found = Counter(each[part] if part else each for each in container.get(key) or ())
+                assert not [each for each, times in found.items() if times > 1], (
+                    f"{key} of {request.name}: {found}"
+                )
+            assert len(container.get("networksAdvanced") or ()) <= 1, request.name
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_what_a_refresh_cannot_see_of_a_right_our_own_provider_looks_for(
+    declared: Callable[[dict[str, Any]], Requests], form: dict[str, Any]
+) -> None:
+    requests = declared(form)
+    assert FACTS[GRANT]["privileges[*]"].refresh is Refresh.KEEPS
+    (rights,) = (plain(request.object)["rights"] for request in requests if request.type.endswith(":Rights"))
+    for request in requests:
+        if request.type == GRANT:
+            grant = plain(request.object)
+            place = f"{grant['database']}.{grant['table']}"
+            watched = [right for right in rights[grant["user"]] if right.endswith(f" on {place}")]
+            assert watched, f"{request.name}: nobody sees what is changed by hand"
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_data_stays_and_is_found_again(
+    declared: Callable[[dict[str, Any]], Requests], form: dict[str, Any]
+) -> None:
+    for request in declared(form):
+        name = str(plain(request.object).get("name"))
+        if request.type == VOLUME and not re.search(r"-[0-9a-f]{16}$", name):
+            assert request.retainOnDelete, request.name
+        if request.type == DATABASE:
+            assert request.retainOnDelete, request.name
+            assert request.importId == name, f"{request.name}: it cannot be created where it exists"
+        if request.type == GRANT:  # its deletion is an error of MySQL's; its user takes it along
+            assert request.retainOnDelete, request.name
+            assert any(USER in urn for urn in request.replace_with), request.name
+        if request.type == CA:
+            assert list(request.ignoreChanges) == ["subject"], "every client would have to trust another CA"
