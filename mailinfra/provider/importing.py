@@ -16,10 +16,10 @@ VARIABLES = {
 CA_FILE = "MAILINFRA_DATABASE_CA_FILE"
 
 
-def connection_for(database: str, state: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the connection kept in `state`; for an import, which has none, the one in the environment."""
-    if state.get("connection"):
-        return dict(state["connection"])
+def connection_for(database: str, kept: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the connection `kept` in a state; for an import, which has none, the one in the environment."""
+    if kept:
+        return dict(kept)
     missing = [variable for variable in VARIABLES.values() if variable not in os.environ]
     if missing:
         raise ProviderError(

@@ -5,11 +5,10 @@ Owns the rows of `retired_homes`. Does not own the files: Dovecot deletes the ma
 """
 
 from collections.abc import Collection, Mapping
-from typing import Any
 
 from mailinfra.provider.model import usual_home
-from mailinfra.provider.renames import homes_of
 from mailinfra.provider.rows import Found, Writes, address_columns
+from mailinfra.provider.state import State
 
 
 def choose(
@@ -46,14 +45,14 @@ def in_use(home: str) -> str:
     return f"/mail/{home} holds the mail of another mailbox"
 
 
-def lost(found: Found, state: Mapping[str, Any]) -> dict[str, str]:
+def lost(found: Found, state: State) -> dict[str, str]:
     """Return each folder of a mailbox that an update or refresh knew and whose row was deleted by hand -> its
     address.
 
     A folder that a row has, or that was retired, is not lost.
     """
-    known = {home: address for address, home in homes_of(state).items() if address not in found.homes}
-    known = {**(state.get("lostHomes") or {}), **known}
+    known = {home: address for address, home in state.homes.items() if address not in found.homes}
+    known = {**state.lost_homes, **known}
     in_hand = {*found.homes.values(), *found.retired}
     return {home: address for home, address in sorted(known.items()) if home not in in_hand}
 

@@ -1,109 +1,112 @@
 """What an update would do, told from the state alone: previews connect to nothing."""
 
+from dataclasses import replace
 from typing import Any
 
 from pulumi.runtime.rpc import UNKNOWN
 
-from mailinfra.provider import undeclared
-from mailinfra.provider.model import INITIAL, Accounts, Domain, Mailbox, accounts_from
+from mailinfra.provider import mail_folders
+from mailinfra.provider.model import INITIAL, OWNED, Accounts, Domain, Mailbox, usual_home
+from mailinfra.provider.outcome import choose_passwords, is_reset, next_state
+from mailinfra.provider.planning import plan
 from mailinfra.provider.plugin import Answer
 from mailinfra.provider.preview_messages import announcements
 from mailinfra.provider.renames import Renames, follow, refuse_taken_names, renames_between
-from mailinfra.provider.values import is_known
-
-Bag = dict[str, Any]
-
-KEPT = (
-    "initialPasswords",
-    "adoptedPasswords",
-    "fingerprints",
-    "homes",
-    "retiredHomes",
-    "lostHomes",
-    "undeclaredRows",
-)
-"""Properties that only an update can make, beside the declared ones."""
+from mailinfra.provider.rows import Found
+from mailinfra.provider.state import Inputs, State, state_bag
+from mailinfra.provider.undeclared import removable_rows
 
 
-def fixed_passwords(state: Bag, inputs: Bag) -> list[str]:
+def fixed_passwords(state: State, inputs: Inputs) -> list[str]:
     """Return the addresses whose password the stack decides and whose row holds another one."""
-    declared, held = inputs.get("passwords") or {}, state.get("passwords") or {}
-    if not is_known(declared):
-        return []
+    declared = inputs.passwords or {}
     return [
         address
-        for address, mailbox in sorted((inputs.get("mailboxes") or {}).items())
-        if mailbox.get("password") == "owned"
+        for address, mailbox in sorted(inputs.accounts.mailboxes.items())
+        if mailbox.password == OWNED
         and address in declared
-        and declared[address] != held.get(address)
+        and declared[address] != state.held_passwords.get(address)
     ]
 
 
-def unused_passwords(state: Bag, inputs: Bag) -> list[str]:
+def unused_passwords(state: State, inputs: Inputs) -> list[str]:
     """Return a line for each declared password that changes nothing, being its owner's by now.
 
     Nothing is said of one that may be the password that was set: of a row that an import found, for example.
     """
-    declared = inputs.get("passwords") or {}
-    if not is_known(declared):
-        return []
-    before, after = state.get("mailboxes") or {}, inputs.get("mailboxes") or {}
+    before, after = state.accounts.mailboxes, inputs.accounts.mailboxes
     return [
         f"{address}: its declared password does nothing: an `initial` password is set once, when the mailbox "
         "is created; to set this one, give the mailbox a new `reset` text, or make the password `owned`"
-        for address in sorted(_other_passwords(state, declared))
+        for address in sorted(_other_passwords(state, inputs))
         if address in before
-        and after.get(address, {}).get("password") == INITIAL
+        and address in after
+        and after[address].password == INITIAL
         and not is_reset(before[address], after[address])
     ]
 
 
-def _other_passwords(state: Bag, declared: Bag) -> set[str]:
+def _other_passwords(state: State, inputs: Inputs) -> set[str]:
     """Return the addresses whose declared password is known not to be the one that was set."""
-    known = {**(state.get("initialPasswords") or {}), **(state.get("passwords") or {})}
-    adopted = {*(state.get("adoptedPasswords") or [])} - known.keys()
+    known = {**state.initial_passwords, **state.held_passwords}
+    adopted = {*state.adopted_passwords} - known.keys()
     return {
         address
-        for address, password in declared.items()
+        for address, password in (inputs.passwords or {}).items()
         if address in adopted or known.get(address, password) != password
     }
 
 
-def is_reset(before: Bag, after: Bag) -> bool:
-    """Return whether a mailbox asks for its password to be set again."""
-    return bool(after.get("reset")) and after.get("reset") != before.get("reset")
-
-
-def known_renames(state: Bag, inputs: Bag) -> Renames:
+def known_renames(state: State, inputs: Inputs) -> Renames:
     """Return the renames between the rows that the state knows, declared or not, and the declared ones."""
-    return renames_between(_known_rows(state), accounts_from(inputs))
+    return renames_between(known_rows(state).accounts, inputs.accounts)
 
 
-def _known_rows(state: Bag) -> Accounts:
-    managed = accounts_from(state)
-    return Accounts(
-        domains={name: Domain() for name in undeclared.names(state, "domain")} | dict(managed.domains),
-        mailboxes={name: Mailbox() for name in undeclared.names(state, "mailbox")} | dict(managed.mailboxes),
+def known_rows(state: State) -> Found:
+    """Return the rows that the state knows of; of one that nobody declared it knows the name alone."""
+    accounts = Accounts(
+        domains=dict.fromkeys(state.names("domain"), Domain()) | dict(state.accounts.domains),
+        mailboxes=dict.fromkeys(state.names("mailbox"), Mailbox()) | dict(state.accounts.mailboxes),
+        aliases=dict(state.accounts.aliases),
+    )
+    return Found(
+        accounts=accounts,
+        hashes={},
+        homes={address: state.homes.get(address, usual_home(address)) for address in accounts.mailboxes},
+        retired=state.retired_homes or {},
+        marked=frozenset(),
     )
 
 
-def foretell(state: Bag, inputs: Bag) -> Answer:
+def foretell(state: State, inputs: Inputs) -> Answer:
     """Return the properties after an update, as far as they are known before it.
 
     Raises ProviderError for a rename that the update would refuse.
     """
-    present, wanted = _known_rows(state), accounts_from(inputs)
-    refuse_taken_names(present, wanted, accounts_from(state))
-    renames = renames_between(present, wanted)
+    refuse_taken_names(known_rows(state).accounts, inputs.accounts, state.accounts)
+    renames = known_renames(state, inputs)
     known = follow(state, renames)
-    before, after = known.get("mailboxes") or {}, inputs.get("mailboxes") or {}
-    declared = inputs.get("passwords") or {}
-    needs_new = [
-        address
-        for address, mailbox in after.items()
-        if address not in before or is_reset(before[address], mailbox)
-    ]
-    properties: Bag = dict(inputs) | {name: known[name] for name in KEPT if name in known}
-    if not state or any(not is_known(declared) or address not in declared for address in needs_new):
+    found = known_rows(known)
+    todo = plan(
+        found=found,
+        wanted=inputs.accounts,
+        managed=known.accounts,
+        lost=mail_folders.lost(found, known),
+        removable=removable_rows(known, inputs),
+        delete_mail=inputs.delete_mail,
+    )
+    chosen = choose_passwords(found, todo.created, known, inputs, lambda: UNKNOWN)
+    prints = {
+        address: UNKNOWN if address in chosen else known.fingerprints.get(address, UNKNOWN)
+        for address, mailbox in inputs.accounts.mailboxes.items()
+        if mailbox.password == OWNED
+    }
+    later = next_state(known, inputs, todo, chosen, prints)
+    if known.retired_homes is None:
+        later = replace(later, retired_homes=None)
+    properties: dict[str, Any] = state_bag(later)
+    if inputs.passwords is None:
+        properties["passwords"] = UNKNOWN
+    if state.is_new or UNKNOWN in later.initial_passwords.values():
         properties["initialPasswords"] = UNKNOWN
     return Answer(properties=properties, notes=tuple(announcements(state, inputs, renames)))

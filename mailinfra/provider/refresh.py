@@ -1,65 +1,70 @@
 """Finds drift: rows that were edited, added or deleted by hand since the last `up`."""
 
-from typing import Any
+from dataclasses import replace
 
 from mailinfra.provider import mail_folders
 from mailinfra.provider.database import connected
 from mailinfra.provider.difference import differences
 from mailinfra.provider.importing import connection_for
 from mailinfra.provider.migrations import current
-from mailinfra.provider.model import KINDS, NOUNS, OWNED, STATEMENTS, accounts_bag, camel, usual_home
-from mailinfra.provider.passwords import Hashing, fingerprint
+from mailinfra.provider.model import NOUNS, OWNED, STATEMENTS, accounts_bag, accounts_from, camel
+from mailinfra.provider.passwords import fingerprint
 from mailinfra.provider.plugin import Answer
 from mailinfra.provider.rows import Found, find
+from mailinfra.provider.state import Bag, Inputs, State, inputs_bag, newest, state_bag
 from mailinfra.provider.undeclared import undeclared_lines
 
-Bag = dict[str, Any]
 
-
-def read_rows(database: str, state: Bag, inputs: Bag) -> Answer | None:
+def read_rows(database: str, state: State, inputs: Inputs) -> Answer | None:
     """Return the declared rows as they are, and name the others; for an import, all count as declared."""
-    connection = connection_for(database, state)
+    connection = connection_for(database, state.connection)
     with connected(connection) as link:
         if not current(link):
             return None  # no tables, no rows: the schema is gone, and with it whatever was declared
         found = find(link)
-    is_import = not state.get("connection")
-    bags = accounts_bag(found.accounts)
-    if is_import:
-        properties = imported(connection, bags, found)
+    if state.is_new:
+        properties = state_bag(imported(connection, found))
         return Answer(properties=properties, inputs=properties)
+    return refreshed(state, inputs, found)
+
+
+def refreshed(state: State, inputs: Inputs, found: Found) -> Answer:
+    """Return the declared rows as they were found, with a line for each that is not as it was declared."""
+    bags, declared = accounts_bag(found.accounts), accounts_bag(state.accounts)
     warnings: list[str] = []
     undeclared: list[str] = []
     actual: Bag = {}
     for kind, noun in NOUNS.items():
-        declared = state.get(kind) or {}
         actual[kind] = {
-            name: carry_statements(bag, declared[name])
+            name: carry_statements(bag, declared[kind][name])
             for name, bag in bags[kind].items()
-            if name in declared
+            if name in declared[kind]
         }
-        undeclared += [f"{noun} {name}" for name in bags[kind] if name not in declared]
-        warnings += drift(noun, declared, actual[kind])
-    held = dict(state.get("passwords") or {})
-    for address, known in (state.get("fingerprints") or {}).items():
+        undeclared += [f"{noun} {name}" for name in bags[kind] if name not in declared[kind]]
+        warnings += drift(noun, declared[kind], actual[kind])
+    held = dict(state.held_passwords)
+    for address, known in state.fingerprints.items():
         if address in found.hashes and fingerprint(found.hashes[address]) != known:
             held.pop(address, None)
             warnings.append(f"mailbox {address}: its password was changed by hand; the stack decides it")
     undeclared.sort()
     warnings += undeclared_lines(undeclared, inputs)
-    declared_passwords = {**(inputs.get("passwords") or {})}
-    for address in set(state.get("passwords") or {}) - set(held):
-        declared_passwords.pop(address, None)
+    accounts = accounts_from(actual)
+    changed = {*state.held_passwords} - {*held}
+    after = replace(
+        state,
+        accounts=accounts,
+        held_passwords=held,
+        retired_homes=mail_folders.kept(found),
+        lost_homes=mail_folders.lost(found, state),
+        undeclared_rows=tuple(undeclared),
+    )
+    passwords = {
+        address: text for address, text in (inputs.passwords or {}).items() if address not in changed
+    }
     return Answer(
-        properties={
-            **state,
-            **actual,
-            "passwords": held,
-            "retiredHomes": mail_folders.kept(found),
-            "lostHomes": mail_folders.lost(found, state),
-            "undeclaredRows": undeclared,
-        },
-        inputs={**inputs, **actual, "passwords": declared_passwords},
+        properties=state_bag(newest(after, state)),
+        inputs=inputs_bag(replace(inputs, accounts=accounts, passwords=passwords)),
         warnings=tuple(warnings),
     )
 
@@ -83,27 +88,19 @@ def drift(noun: str, declared: Bag, actual: Bag) -> list[str]:
     return lines
 
 
-def imported(connection: Bag, bags: Bag, found: Found) -> Bag:
-    """Return a resource that declares every row that is there."""
-    default = Hashing()
+def imported(connection: Bag, found: Found) -> State:
+    """Return the state of a resource that declares every row that is there."""
     # Nobody knows the passwords that the stack decides; their hashes are declared until somebody does.
     owned = {
         address: found.hashes[address]
         for address, mailbox in found.accounts.mailboxes.items()
         if mailbox.password == OWNED
     }
-    return {
-        "connection": connection,
-        **{kind: bags[kind] for kind in KINDS},
-        "passwords": owned,
-        "undeclared": "keep",
-        "deleteMail": {},
-        "hashing": {camel(name): value for name, value in vars(default).items()},
-        "initialPasswords": {},
-        "adoptedPasswords": [],
-        "fingerprints": {address: fingerprint(stored) for address, stored in owned.items()},
-        "homes": {address: home for address, home in found.homes.items() if home != usual_home(address)},
-        "retiredHomes": mail_folders.kept(found),
-        "lostHomes": {},
-        "undeclaredRows": [],
-    }
+    return State(
+        connection=connection,
+        accounts=found.accounts,
+        held_passwords=owned,
+        fingerprints={address: fingerprint(stored) for address, stored in owned.items()},
+        homes=found.homes,
+        retired_homes=mail_folders.kept(found),
+    )

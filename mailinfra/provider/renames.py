@@ -5,11 +5,14 @@ nothing. Previews and updates ask the same functions. Does not own the rows that
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from mailinfra.provider.errors import ProviderError
-from mailinfra.provider.model import Accounts, split, usual_home
+from mailinfra.provider.model import Accounts, split
+from mailinfra.provider.state import State
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,37 +103,36 @@ def refuse_taken_names(present: Accounts, wanted: Accounts, managed: Accounts) -
         )
 
 
-ADDRESSED = ("mailboxes", "aliases", "passwords", "initialPasswords", "fingerprints", "homes")
-"""Maps in a Directory's state that are keyed by address."""
-
-OF_EARLIER_MAILBOXES = ("retiredHomes", "lostHomes")
-"""Maps in a Directory's state from a folder to the address of a mailbox that is gone."""
-
-
-def follow(state: Mapping[str, Any], renames: Renames) -> dict[str, Any]:
+def follow(state: State, renames: Renames) -> State:
     """Return the state of last time under the names of now, so that what was declared still counts so."""
-    if not state:
-        return {}
-    result = dict(state)
-    for name in ADDRESSED:
-        if name in state:
-            result[name] = {renames.now(address): value for address, value in state[name].items()}
-    for name in OF_EARLIER_MAILBOXES:
-        if name in state:
-            result[name] = {home: renames.carried(address) for home, address in state[name].items()}
-    if "domains" in state:
-        old = state["domains"]
-        result["domains"] = {renames.domains.get(name, name): value for name, value in old.items()}
-    if "deleteMail" in state:
-        listed = state["deleteMail"] or {}
-        result["deleteMail"] = {renames.carried(address): said for address, said in listed.items()}
-    if "adoptedPasswords" in state:
-        result["adoptedPasswords"] = sorted(renames.now(address) for address in state["adoptedPasswords"])
-    if "undeclaredRows" in state:
-        result["undeclaredRows"] = sorted(_row(row, renames) for row in state["undeclaredRows"])
-    moved = {renames.now(address): home for address, home in homes_of(state).items()}
-    result["homes"] = {address: home for address, home in moved.items() if home != usual_home(address)}
-    return result
+    if renames == Renames():
+        return state
+
+    def now(known: Mapping[str, Value]) -> dict[str, Value]:
+        return {renames.now(address): value for address, value in known.items()}
+
+    def carried(homes: Mapping[str, str]) -> dict[str, str]:
+        return {home: renames.carried(address) for home, address in homes.items()}
+
+    accounts = Accounts(
+        domains={renames.domains.get(name, name): one for name, one in state.accounts.domains.items()},
+        mailboxes=now(state.accounts.mailboxes),
+        aliases={renames.carried(address): one for address, one in state.accounts.aliases.items()},
+    )
+    return replace(
+        state,
+        accounts=accounts,
+        delete_mail=frozenset(map(renames.carried, state.delete_mail)),
+        held_passwords=now(state.held_passwords),
+        initial_passwords=now(state.initial_passwords),
+        adopted_passwords=tuple(sorted(map(renames.now, state.adopted_passwords))),
+        fingerprints=now(state.fingerprints),
+        homes=now(state.homes),
+        retired_homes=None if state.retired_homes is None else carried(state.retired_homes),
+        lost_homes=carried(state.lost_homes),
+        lost_resets=now(state.lost_resets),
+        undeclared_rows=tuple(sorted(_row(row, renames) for row in state.undeclared_rows)),
+    )
 
 
 def _row(row: str, renames: Renames) -> str:
@@ -138,9 +140,3 @@ def _row(row: str, renames: Renames) -> str:
     if noun == "domain":
         return f"domain {renames.domains.get(name, name)}"
     return f"{noun} {renames.now(name) if noun == 'mailbox' else renames.carried(name)}"
-
-
-def homes_of(state: Mapping[str, Any]) -> dict[str, str]:
-    """Return address -> folder below /mail, of each mailbox that the state knows."""
-    usual = {address: usual_home(address) for address in state.get("mailboxes") or {}}
-    return usual | (state.get("homes") or {})

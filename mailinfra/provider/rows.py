@@ -1,6 +1,6 @@
 """Rows of the `mail` database: read as accounts, written as few as possible."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,9 +8,6 @@ from sqlalchemy import Connection, Table, bindparam, func, select
 
 from mailinfra.provider import tables
 from mailinfra.provider.model import Accounts, Alias, Domain, Mailbox, split
-
-Address = tuple[str, str]
-"""What is before and after the @."""
 
 MAILBOX_COLUMNS = {
     "enabled": "enabled",
@@ -59,11 +56,6 @@ class Writes:
     update: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = field(default_factory=dict)
     """Table -> (the columns that identify a row, its new values)."""
     delete: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-
-    def count(self) -> int:
-        """Return how many rows are written."""
-        kinds: Iterable[Mapping[str, list[Any]]] = (self.insert, self.update, self.delete)
-        return sum(len(rows) for kind in kinds for rows in kind.values())
 
 
 def find(link: Connection) -> Found:

@@ -49,7 +49,7 @@ def read(identity: str, state: Bag, inputs: Bag) -> Answer | None:
     from mailinfra.provider.importing import connection_for
     from mailinfra.provider.migrations import current
 
-    connection = connection_for(identity, state)
+    connection = connection_for(identity, state.get("connection"))
     with connected(connection) as link:
         revision = current(link)
     if not revision:

@@ -4,35 +4,27 @@ A row is removed only once it was named: a preview knows of the rows in the stat
 """
 
 from collections.abc import Iterable
-from typing import Any
 
 from mailinfra.provider.model import Accounts
-
-Bag = dict[str, Any]
-
-
-def names(state: Bag, noun: str) -> list[str]:
-    """Return the name of each known undeclared row of one kind: `domain`, `mailbox` or `alias`."""
-    rows = (row.partition(" ") for row in state.get("undeclaredRows") or [])
-    return [name for kind, _, name in rows if kind == noun]
+from mailinfra.provider.state import REMOVE, Inputs, State
 
 
-def removable_rows(state: Bag, inputs: Bag) -> list[str]:
+def removable_rows(state: State, inputs: Inputs) -> tuple[str, ...]:
     """Return the undeclared rows that an update takes away."""
-    return list(state.get("undeclaredRows") or []) if inputs.get("undeclared") == "remove" else []
+    return state.undeclared_rows if inputs.undeclared == REMOVE else ()
 
 
-def undeclared_lines(rows: Iterable[str], inputs: Bag) -> list[str]:
+def undeclared_lines(rows: Iterable[str], inputs: Inputs) -> list[str]:
     """Return a line for each row that nobody declared and that is still there."""
-    if inputs.get("undeclared") == "remove":
+    if inputs.undeclared == REMOVE:
         fate = "the next `up` removes it, as `undeclared: remove` says"
     else:
         fate = "it is left alone unless `undeclared: remove` says so"
     return [f"{row}: nobody declared it; {fate}" for row in rows]
 
 
-def still_undeclared(state: Bag, wanted: Accounts) -> list[str]:
+def still_undeclared(state: State, wanted: Accounts) -> list[str]:
     """Return the known rows that nobody declared until now nor declares any more; `state` has the names of
     now."""
     declared = set(wanted.rows())
-    return [row for row in state.get("undeclaredRows") or [] if row not in declared]
+    return [row for row in state.undeclared_rows if row not in declared]

@@ -51,7 +51,7 @@ def test_an_import_takes_the_way_from_the_environment(
 ) -> None:
     (tmp_path / "ca.pem").write_text("the CA")
     environment.setenv("MAILINFRA_DATABASE_CA_FILE", f"{tmp_path}/ca.pem")
-    found = connection_for("mail", {})
+    found = connection_for("mail", None)
     assert (found["host"], found["port"], found["ca"]) == ("db.example.org", 3306.0, "the CA")
 
 
@@ -59,7 +59,7 @@ def test_an_import_takes_the_way_from_the_environment(
 def test_a_port_that_is_none_is_refused(environment: pytest.MonkeyPatch, port: str) -> None:
     environment.setenv("MAILINFRA_DATABASE_PORT", port)
     with pytest.raises(ProviderError) as refused:
-        connection_for("mail", {})
+        connection_for("mail", None)
     assert str(refused.value) == (
         f"MAILINFRA_DATABASE_PORT: {port!r} is no port; write a number from 1 to 65535"
     )
@@ -73,7 +73,7 @@ def test_a_ca_file_that_cannot_be_read_is_refused(
 ) -> None:
     environment.setenv("MAILINFRA_DATABASE_CA_FILE", f"{tmp_path}/{path}")
     with pytest.raises(ProviderError) as refused:
-        connection_for("mail", {})
+        connection_for("mail", None)
     assert str(refused.value) == (
         f"MAILINFRA_DATABASE_CA_FILE: '{tmp_path}/{path}' cannot be read ({reason}); correct the path"
     )

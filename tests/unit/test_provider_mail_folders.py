@@ -6,6 +6,7 @@ from mailinfra.provider import directory, mail_folders
 from mailinfra.provider.model import Accounts, Mailbox
 from mailinfra.provider.planning import Plan, plan
 from mailinfra.provider.rows import Found, Writes
+from mailinfra.provider.state import State, state_from
 
 ANNA, BOB = "anna@example.test", "bob@example.test"
 HOME = "example.test/anna"
@@ -33,15 +34,16 @@ def chosen(database: Found, address: str = ANNA, *, reuse: bool = False) -> tupl
 
 
 def test_a_folder_is_lost_when_a_known_row_is_gone_and_no_other_row_has_it() -> None:
-    state: dict[str, Any] = {"mailboxes": {ANNA: {}, BOB: {}}, "homes": {BOB: "example.test/bob.2"}}
+    state = state_from({"mailboxes": {ANNA: {}, BOB: {}}, "homes": {BOB: "example.test/bob.2"}})
+    anna = state_from({"mailboxes": {ANNA: {}}})
     assert mail_folders.lost(found(), state) == {HOME: ANNA, "example.test/bob.2": BOB}
     assert mail_folders.lost(found({ANNA: HOME, BOB: "example.test/bob.2"}), state) == {}
-    assert mail_folders.lost(found({"smith@example.test": HOME}), {"mailboxes": {ANNA: {}}}) == {}
-    assert mail_folders.lost(found(retired={HOME: ANNA}), {"mailboxes": {ANNA: {}}}) == {}
+    assert mail_folders.lost(found({"smith@example.test": HOME}), anna) == {}
+    assert mail_folders.lost(found(retired={HOME: ANNA}), anna) == {}
 
 
 def test_a_folder_that_a_refresh_found_lost_stays_lost_until_an_update() -> None:
-    assert mail_folders.lost(found(), {"mailboxes": {}, "lostHomes": {HOME: ANNA}}) == {HOME: ANNA}
+    assert mail_folders.lost(found(), State(lost_homes={HOME: ANNA})) == {HOME: ANNA}
 
 
 def test_a_lost_folder_of_an_address_that_is_not_declared_any_more_is_retired() -> None:

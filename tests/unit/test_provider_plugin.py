@@ -91,7 +91,8 @@ def test_checked_and_foretold_accounts_keep_every_secret_marked(plugin: Any) -> 
     assert not checked.failures
     assert secret_paths(checked.inputs) == {".connection.password", ".passwords"}
     foretold = plugin.Create(proto.CreateRequest(urn=URN, properties=checked.inputs, preview=True))
-    assert secret_paths(foretold.properties) == {".connection.password", ".passwords", ".initialPasswords"}
+    secrets = {".connection.password", ".passwords", ".initialPasswords", ".fingerprints"}
+    assert secret_paths(foretold.properties) == secrets
 
 
 def test_a_mistake_names_its_place_and_quotes_no_secret(plugin: Any) -> None:

@@ -8,6 +8,7 @@ from mailinfra.provider import directory
 from mailinfra.provider.errors import ProviderError
 from mailinfra.provider.model import accounts_from
 from mailinfra.provider.renames import Renames, follow, refuse_taken_names, renames_between
+from mailinfra.provider.state import state_from
 from mailinfra.provider.validation import mistakes
 
 ALICE, ANNA, BOB = "alice@old.test", "anna@old.test", "bob@new.test"
@@ -84,13 +85,13 @@ def test_two_mailboxes_that_were_the_same_one_are_refused() -> None:
 def test_mail_of_earlier_mailboxes_follows_their_domain_and_no_renamed_mailbox() -> None:
     before = state(retiredHomes={"old.test/anna": ANNA, "old.test/alice.0": ALICE})
     after = inputs(mailboxes={BOB: {"renamedFrom": ALICE}}, deleteMail={"anna@new.test": True})
-    followed = follow(before, renames(before, after))
-    assert followed["retiredHomes"] == {
+    followed = follow(state_from(before), renames(before, after))
+    assert followed.retired_homes == {
         "old.test/anna": "anna@new.test",
         "old.test/alice.0": "alice@new.test",
     }
     foretold = directory.update(before, after, preview=True)
-    assert foretold.properties["retiredHomes"] == followed["retiredHomes"]
+    assert foretold.properties["retiredHomes"] == {"old.test/alice.0": "alice@new.test"}, "Anna's is deleted"
     assert (
         "the mail of an earlier mailbox anna@new.test in /mail/old.test/anna is deleted: deleteMail names it"
         in foretold.notes
@@ -98,8 +99,8 @@ def test_mail_of_earlier_mailboxes_follows_their_domain_and_no_renamed_mailbox()
 
 
 def test_a_mailbox_keeps_its_folder_in_the_state_when_its_domain_is_renamed() -> None:
-    followed = follow(state(), Renames(domains={"old.test": "new.test"}))
-    assert followed["homes"] == {"alice@new.test": "old.test/alice"}
+    followed = follow(state_from(state()), Renames(domains={"old.test": "new.test"}))
+    assert followed.homes == {"alice@new.test": "old.test/alice"}
 
 
 def test_a_preview_refuses_a_rename_that_the_update_would_refuse() -> None:

@@ -7,6 +7,7 @@ from mailinfra.provider.model import Accounts, Alias, Domain, Mailbox
 from mailinfra.provider.planning import plan
 from mailinfra.provider.plugin import capped
 from mailinfra.provider.rows import Found
+from mailinfra.provider.state import Inputs, State, inputs_from, state_from
 from mailinfra.provider.undeclared import removable_rows, undeclared_lines
 
 ZED, ZOE = "zed@hand.test", "zoe@hand.test"
@@ -41,14 +42,14 @@ def foretold(**declared: Any) -> list[str]:
 def test_an_update_without_changes_names_each_row_that_nobody_declared() -> None:
     change = directory.diff(state(), inputs())
     assert change.paths == {}
-    assert change.notes == tuple(undeclared_lines(ROWS, inputs()))
+    assert change.notes == tuple(undeclared_lines(ROWS, Inputs()))
     assert "left alone unless `undeclared: remove` says so" in change.notes[0]
 
 
 def test_rows_are_named_once_in_a_preview_of_another_change() -> None:
     domains: dict[str, Any] = {"example.test": {}}
     assert directory.diff(state(), inputs(domains=domains)).notes == (), "the update itself names them"
-    assert foretold(domains=domains) == undeclared_lines(ROWS, inputs())
+    assert foretold(domains=domains) == undeclared_lines(ROWS, Inputs())
 
 
 def test_very_many_rows_are_counted_and_not_all_named() -> None:
@@ -87,14 +88,14 @@ def test_a_row_that_a_rename_names_is_neither_removed_nor_left_alone() -> None:
 
 
 def test_an_update_removes_the_rows_that_a_preview_could_name_and_no_other() -> None:
-    known = {"undeclaredRows": [f"mailbox {ZED}"]}
-    removable = removable_rows(known, inputs(undeclared="remove"))
+    known = State(undeclared_rows=(f"mailbox {ZED}",))
+    removable = removable_rows(known, Inputs(undeclared="remove"))
     todo = plan(found=FOUND, wanted=Accounts(), managed=Accounts(), lost={}, removable=removable)
     assert todo.writes.delete == {"users": [{"userid": "zed", "domain": "hand.test"}]}
     assert list(todo.undeclared) == [row for row in ROWS if row != f"mailbox {ZED}"]
-    said = undeclared_lines(todo.undeclared, inputs(undeclared="remove"))
+    said = undeclared_lines(todo.undeclared, Inputs(undeclared="remove"))
     assert all("the next `up` removes it" in line for line in said)
-    assert removable_rows(known, inputs()) == [], "nothing is removed where rows are kept"
+    assert removable_rows(known, Inputs()) == (), "nothing is removed where rows are kept"
 
 
 def test_the_update_after_the_one_that_found_a_row_removes_it() -> None:
@@ -105,7 +106,7 @@ def test_the_update_after_the_one_that_found_a_row_removes_it() -> None:
         wanted=Accounts(),
         managed=Accounts(),
         lost={},
-        removable=removable_rows(state(), remove),
+        removable=removable_rows(state_from(state()), inputs_from(remove)),
     )
     assert todo.undeclared == ()
     assert sorted(todo.writes.delete) == ["aliases", "domains", "users"]

@@ -1,11 +1,13 @@
 """A declared password that does nothing is named, and one that may be in force is not."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from mailinfra.provider import directory
-from mailinfra.provider.update import adopted_passwords
+from mailinfra.provider.outcome import adopted_passwords
+from mailinfra.provider.state import inputs_from, state_from
 
 CAROL = "carol@example.test"
 MAILBOX = {"password": "initial"}
@@ -61,12 +63,13 @@ def test_a_renamed_mailbox_takes_what_is_known_of_its_password_along() -> None:
 
 
 def test_rows_that_came_without_a_declared_password_are_remembered() -> None:
-    bare: dict[str, Any] = {"mailboxes": {CAROL: MAILBOX}}
-    declared = bare | {"passwords": {CAROL: "chosen"}}
-    assert adopted_passwords({}, bare, ()) == [CAROL]
-    assert adopted_passwords({}, declared, ()) == [], "it may be the very password of the row"
-    assert adopted_passwords(state(), bare, ()) == [], "nothing is known of an import"
-    assert adopted_passwords({}, bare, {CAROL}) == [], "it was set here"
-    known = state(adoptedPasswords=[CAROL])
-    assert adopted_passwords(known, declared, ()) == [CAROL], "it still does nothing"
-    assert adopted_passwords(known, declared, {CAROL}) == [], "it was reset"
+    bare = inputs_from({"mailboxes": {CAROL: MAILBOX}})
+    declared = replace(bare, passwords={CAROL: "chosen"})
+    new, imported = state_from({}), state_from(state())
+    assert adopted_passwords(new, bare, ()) == (CAROL,)
+    assert adopted_passwords(new, declared, ()) == (), "it may be the very password of the row"
+    assert adopted_passwords(imported, bare, ()) == (), "nothing is known of an import"
+    assert adopted_passwords(new, bare, {CAROL}) == (), "it was set here"
+    known = replace(imported, adopted_passwords=(CAROL,))
+    assert adopted_passwords(known, declared, ()) == (CAROL,), "it still does nothing"
+    assert adopted_passwords(known, declared, {CAROL}) == (), "it was reset"
