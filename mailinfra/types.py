@@ -21,7 +21,8 @@ SIZE = re.compile(r"([1-9][0-9]{0,8})([KMG])")
 IMAGE = re.compile(
     r"(?P<name>[a-z0-9][a-z0-9._/:-]*?)(:(?P<tag>[\w][\w.-]{0,127}))?(@sha256:(?P<digest>[0-9a-f]{64}))?"
 )
-UNITS = {"K": 1024, "M": 1024**2, "G": 1024**3}
+MIB = 1024**2
+UNITS = {"K": 1024, "M": MIB, "G": 1024 * MIB}
 
 
 class OnDestroy(StrEnum):

@@ -1,9 +1,11 @@
-CREATE DATABASE IF NOT EXISTS mail CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_ai_ci;
-CREATE DATABASE IF NOT EXISTS roundcube CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_ai_ci;
+{% for database in databases %}
+CREATE DATABASE IF NOT EXISTS {{ database }} CHARACTER SET {{ character_set }} COLLATE {{ collation }};
+{% endfor %}
 CREATE USER IF NOT EXISTS 'deploy'@'{{ gateway }}';
 ALTER USER 'deploy'@'{{ gateway }}' IDENTIFIED BY '{{ deploy_password }}' REQUIRE SSL;
-GRANT ALL ON mail.* TO 'deploy'@'{{ gateway }}' WITH GRANT OPTION;
-GRANT ALL ON roundcube.* TO 'deploy'@'{{ gateway }}' WITH GRANT OPTION;
+{% for database in databases %}
+GRANT ALL ON {{ database }}.* TO 'deploy'@'{{ gateway }}' WITH GRANT OPTION;
+{% endfor %}
 GRANT CREATE USER ON *.* TO 'deploy'@'{{ gateway }}';
 -- A refresh asks whether users and grants are still there; SHOW GRANTS for others wants this much.
 GRANT SELECT ON mysql.* TO 'deploy'@'{{ gateway }}';

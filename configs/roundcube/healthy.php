@@ -5,9 +5,9 @@ $context = stream_context_create([
     // Over loopback; the certificate names the server, not this address.
     'ssl' => ['verify_peer' => false, 'verify_peer_name' => false],
 ]);
-$page = @file_get_contents('https://127.0.0.1:8443/', false, $context);
+$page = @file_get_contents('https://127.0.0.1:{{ listen.webmail | first }}/', false, $context);
 if ($page === false) {
-    fwrite(STDERR, "webmail does not answer on port 8443\n");
+    fwrite(STDERR, "webmail does not answer on port {{ listen.webmail | first }}\n");
     exit(1);
 }
 $status = http_get_last_response_headers()[0];

@@ -5,9 +5,9 @@
 // The environment cannot ask for TLS. No secret is in this file: all come from files that only this container has.
 $mailinfra_dsn = fn (string $user, string $database): string => 'mysql://'
     . file_get_contents("/run/secrets/{$user}_user") . ':' . file_get_contents("/run/secrets/{$user}_password")
-    . "@{{ database_host }}:{{ database_port }}/$database"
-    . '?ca={{ database_ca_file }}&verify_server_cert=true';
-$config['db_dsnw'] = $mailinfra_dsn('roundcube_db', 'roundcube');
+    . "@{{ database.host }}:{{ database.port }}/$database"
+    . '?ca={{ database.ca_file }}&verify_server_cert=true';
+$config['db_dsnw'] = $mailinfra_dsn('roundcube_db', '{{ database.name }}');
 
 // Implicit TLS alone (ssl://): with STARTTLS Roundcube goes on in clear text where a server does not offer it.
 // The peers are reached under names of the inner network, and show the certificate of the outer one.
@@ -29,7 +29,7 @@ $config['session_samesite'] = 'Lax';
 $config['session_lifetime'] = 30; // minutes
 $config['ip_check'] = false; // mobile clients change addresses
 $config['cipher_method'] = 'AES-256-CBC'; // of the passwords in sessions; its key has 32 characters
-$config['proxy_whitelist'] = [{% if reverse_proxy %}'{{ reverse_proxy }}'{% endif %}];
+$config['proxy_whitelist'] = [{% if webmail.reverse_proxy %}'{{ webmail.reverse_proxy }}'{% endif %}];
 
 // One login form for one server: whole addresses, no host to choose, a few guesses a minute.
 $config['login_username_filter'] = 'email';
@@ -49,13 +49,13 @@ $config['sent_mbox'] = 'Sent';
 $config['trash_mbox'] = 'Trash';
 $config['archive_mbox'] = 'Archive';
 
-$config['max_message_size'] = {{ message_size }}; // bytes, as in the submission service
+$config['max_message_size'] = {{ limits.message_size }}; // bytes, as in the submission service
 $config['enable_spellcheck'] = false; // the default one sends texts to somebody else's server
 
 // Who is logged in may change the password, with an account of the database that can do nothing else. What the stack
 // decides (policy `owned`) stays as it is: no row changes, and the form says that it was not saved.
 $config['password_driver'] = 'sql';
-$config['password_db_dsn'] = $mailinfra_dsn('passwords', 'mail');
+$config['password_db_dsn'] = $mailinfra_dsn('passwords', '{{ passwords.name }}');
 $config['password_query'] = 'UPDATE users SET password = %P'
     . " WHERE userid = %l AND domain = %d AND enabled AND password_policy = 'initial'";
 $config['password_idn_ascii'] = true; // domains are stored in their ASCII form

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import pulumi_tls as tls
 from pulumi import ComponentResource, Output, ResourceOptions
 
+from mailinfra.components.handles import Identity
+from mailinfra.config.certificate import CertificateConfig
 from mailinfra.containers.rendering import text_of
 
 YEAR = 365 * 24
@@ -25,20 +27,6 @@ the last half year renews it, a planned and visible step."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class CertificateFiles:
-    """A certificate from elsewhere; paths are absolute or start at the project's folder."""
-
-    certificate: str
-    """PEM file with the server's certificate and the intermediate ones after it."""
-
-    key: str
-    """PEM file with its private key."""
-
-    ca: str | None = None
-    """PEM file with the CA that signed it, where that is no public one."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class CertificatesArgs:
     """What certificates are about."""
 
@@ -51,30 +39,18 @@ class CertificatesArgs:
     inner_names: Sequence[str]
     """Names of the containers on the inner network, which the inner certificate names."""
 
-    files: CertificateFiles | None = None
+    files: CertificateConfig | None = None
     """The public certificate where it comes from elsewhere; otherwise the own CA signs it."""
 
 
 class Certificates(ComponentResource):
     """The certificates of one mail server."""
 
-    ca: Output[str]
-    """PEM of the stack's own CA; it signs the inner certificate, always."""
+    public: Identity
+    """What the daemons show on the public ports, and to each other."""
 
-    trust: Output[str]
-    """PEM that clients of the public ports must trust; empty where the public CAs do."""
-
-    certificate: Output[str]
-    """PEM of the public certificate, the intermediate ones after it."""
-
-    key: Output[str]
-    """PEM of its private key; secret."""
-
-    inner_certificate: Output[str]
-    """PEM of the certificate for the inner network."""
-
-    inner_key: Output[str]
-    """PEM of its private key; secret."""
+    inner: Identity
+    """What the database shows on the inner network; the stack's own CA signed it, always."""
 
     def __init__(self, name: str, args: CertificatesArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("mailinfra:index:Certificates", name, None, opts)
@@ -94,25 +70,24 @@ class Certificates(ComponentResource):
             opts=ResourceOptions.merge(child, ResourceOptions(ignore_changes=["subject"])),
         )
         authority = _Authority(certificate=ca.cert_pem, key=ca_key)
-        inner = ["localhost", *args.inner_names]
-        self.inner_certificate, self.inner_key = authority.issue(f"{name}-inner", inner, ["127.0.0.1"], child)
-        self.ca = ca.cert_pem
+        inner_names = ["localhost", *args.inner_names]
+        self.inner = authority.issue(f"{name}-inner", inner_names, ["127.0.0.1"], child)
         if args.files is None:
-            self.certificate, self.key = authority.issue(f"{name}-public", [args.hostname], [], child)
-            self.trust = ca.cert_pem
+            self.public = authority.issue(f"{name}-public", [args.hostname], [], child)
         else:
-            files = args.files
-            self.certificate = Output.from_input(text_of(files.certificate))
-            self.key = Output.secret(text_of(files.key))
-            self.trust = Output.from_input(text_of(files.ca) if files.ca else "")
+            self.public = Identity(
+                certificate=text_of(args.files.certificate_file),
+                key=Output.secret(text_of(args.files.key_file)),
+                ca=text_of(args.files.ca_file) if args.files.ca_file else "",
+            )
         self.register_outputs(
             {
-                "ca": self.ca,
-                "trust": self.trust,
-                "certificate": self.certificate,
-                "key": self.key,
-                "inner_certificate": self.inner_certificate,
-                "inner_key": self.inner_key,
+                "ca": self.inner.ca,
+                "trust": self.public.ca,
+                "certificate": self.public.certificate,
+                "key": self.public.key,
+                "inner_certificate": self.inner.certificate,
+                "inner_key": self.inner.key,
             }
         )
 
@@ -126,8 +101,8 @@ class _Authority:
 
     def issue(
         self, name: str, names: Sequence[str], addresses: Sequence[str], child: ResourceOptions
-    ) -> tuple[Output[str], Output[str]]:
-        """Return certificate and key of a server that is reached under `names` and `addresses`."""
+    ) -> Identity:
+        """Return what a server shows that is reached under `names` and `addresses`."""
         key = _key(name, child)
         request = tls.CertRequest(
             f"{name}-request",
@@ -147,7 +122,7 @@ class _Authority:
             early_renewal_hours=LEAF_RENEWAL_HOURS,
             opts=child,
         )
-        return certificate.cert_pem, key
+        return Identity(certificate=certificate.cert_pem, key=key, ca=self.certificate)
 
 
 def _key(name: str, child: ResourceOptions) -> Output[str]:

@@ -1,7 +1,7 @@
 """Mail server: the only place where the parts meet.
 
-Owns the order: certificates, database, accounts, Dovecot, Postfix, webmail. Does not own any setting
-(mailinfra/config), which value goes where (parts.py) or what a part is made of.
+Owns their order (network, certificates, database, accounts, Dovecot, Postfix, webmail) and what each gets
+from the form and from those before it. Does not own any setting (mailinfra/config) or what a part is made of.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,10 +10,20 @@ from typing import Any
 
 from pulumi import ComponentResource, Output, ResourceOptions
 
-from mailinfra.components import wiring
+from mailinfra.components.accounts import Accounts, AccountsArgs
+from mailinfra.components.certificates import Certificates, CertificatesArgs
+from mailinfra.components.database import Database, DatabaseArgs
+from mailinfra.components.database.server import ExistingServer, OwnServer
 from mailinfra.components.dns import dns_records
-from mailinfra.components.parts import Parts
-from mailinfra.config.load import Secrets, ServerConfig
+from mailinfra.components.dovecot import Dovecot, DovecotArgs
+from mailinfra.components.network import DOVECOT, MYSQL, POSTFIX, WEBMAIL, docker_network
+from mailinfra.components.own_provider import Provider
+from mailinfra.components.postfix import Postfix, PostfixArgs
+from mailinfra.components.roundcube import Roundcube, RoundcubeArgs
+from mailinfra.config.load import Secrets
+from mailinfra.config.server import ServerConfig
+from mailinfra.containers.images import chosen
+from mailinfra.containers.place import Place
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,20 +57,109 @@ class MailServer(ComponentResource):
 
     def __init__(self, name: str, args: MailServerArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("mailinfra:index:MailServer", name, None, opts)
-        parts = Parts(name, args.stack, args.server, args.secrets, ResourceOptions(parent=self))
+        server, secrets, child = args.server, args.secrets, ResourceOptions(parent=self)
+        on_destroy = server.storage.on_destroy
+        own_provider = Provider(f"{name}-provider", child)
+        network = docker_network(f"{name}-network", args.stack, server.network, child)
+        child = ResourceOptions.merge(child, ResourceOptions(providers=[own_provider]))
 
-        certificates = parts.certificates()
-        database = parts.database(certificates)
-        accounts = parts.accounts(database)
-        dovecot = parts.dovecot(certificates, database)
-        postfix = parts.postfix(certificates, database, dovecot)
-        parts.roundcube(certificates, database, dovecot, postfix)
+        def place(alias: str, image: str) -> Place:
+            source = chosen(image, getattr(server.images, image), base=server.images.base, stack=args.stack)
+            return network.place(alias, args.stack, source, server.listen)
 
-        server = args.server
+        certificates = Certificates(
+            f"{name}-certificates",
+            CertificatesArgs(
+                stack=args.stack, hostname=server.hostname, inner_names=[MYSQL], files=server.certificate
+            ),
+            child,
+        )
+        database = Database(
+            f"{name}-database",
+            DatabaseArgs(
+                server=_existing_server(server, secrets)
+                or OwnServer(
+                    place=place(MYSQL, "mysql"),
+                    gateway=network.hosts["gateway"],
+                    port=server.ports.database,
+                    memory=server.database.memory,
+                    identity=certificates.inner,
+                ),
+                clients={
+                    "dovecot": network.hosts[DOVECOT],
+                    "postfix": network.hosts[POSTFIX],
+                    "roundcube": network.hosts[WEBMAIL],
+                },
+                on_destroy=on_destroy,
+            ),
+            child,
+        )
+        accounts = (
+            Accounts(
+                f"{name}-accounts",
+                AccountsArgs(
+                    connection=database.connection, declared=server.accounts, passwords=secrets.passwords
+                ),
+                child,
+            )
+            if server.accounts is not None
+            else None  # somebody else writes them
+        )
+        dovecot = Dovecot(
+            f"{name}-dovecot",
+            DovecotArgs(
+                place=place(DOVECOT, "dovecot"),
+                hostname=server.hostname,
+                identity=certificates.public,
+                database=database.logins["dovecot"],
+                ports=server.ports,
+                webmail_addresses=network.webmail_addresses,
+                mail=server.storage.mail,
+                on_destroy=on_destroy,
+            ),
+            child,
+        )
+        postfix = Postfix(
+            f"{name}-postfix",
+            PostfixArgs(
+                place=place(POSTFIX, "postfix"),
+                hostname=server.hostname,
+                identity=certificates.public,
+                database=database.logins["postfix"],
+                dovecot=dovecot.peer,
+                ports=server.ports,
+                webmail_addresses=network.webmail_addresses,
+                postmaster=server.postmaster(),
+                limits=server.limits,
+                receiving=server.receiving,
+                resolvers=server.resolvers,
+                smarthost=server.smarthost,
+                smarthost_password=secrets.smarthost_password,
+                on_destroy=on_destroy,
+            ),
+            child,
+        )
+        Roundcube(
+            f"{name}-roundcube",
+            RoundcubeArgs(
+                place=place(WEBMAIL, "roundcube"),
+                hostname=server.hostname,
+                identity=certificates.public,
+                database=database.logins["roundcube"],
+                passwords=database.logins["passwords"],
+                dovecot=dovecot.peer,
+                postfix=postfix.peer,
+                ports=server.ports,
+                webmail=server.webmail,
+                limits=server.limits,
+            ),
+            child,
+        )
+
         domains = [domain.name for domain in server.accounts.domains] if server.accounts else []
         self.endpoints = _endpoints(server)
         self.mailboxes = accounts.initial_passwords if accounts else Output.secret({})
-        self.ca_certificate = certificates.trust
+        self.ca_certificate = Output.from_input(certificates.public.ca)
         self.dns_records = [
             record.output() for record in dns_records(server.hostname, server.addresses, domains)
         ]
@@ -74,10 +173,16 @@ class MailServer(ComponentResource):
         )
 
 
+def _existing_server(server: ServerConfig, secrets: Secrets) -> ExistingServer | None:
+    external = server.database.external
+    if external is None or secrets.database_password is None:
+        return None
+    return ExistingServer(given=external, password=secrets.database_password)
+
+
 def _endpoints(server: ServerConfig) -> dict[str, dict[str, Any]]:
-    host = wiring.reached_at(server)
-    protocols = ("smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s")
-    ports = wiring.published(server, *protocols)
+    host = server.reached_at()
+    ports = server.ports.on(["smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s"])
     endpoints: dict[str, dict[str, Any]] = {
         protocol: {"host": host, "port": port} for protocol, port in ports.items()
     }

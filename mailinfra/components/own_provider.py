@@ -13,6 +13,9 @@ from pulumi import Input, Output, ResourceOptions
 REVISION = "0004"
 """The revision of the `mail` database that this version of the program works with."""
 
+MAIL = "mail"
+"""Name of the database whose tables our provider makes."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Connection:
@@ -33,7 +36,7 @@ class Connection:
     ca: Input[str] = ""
     """PEM of the CA that signed the server's certificate; empty stands for the CAs this machine trusts."""
 
-    database: Input[str] = "mail"
+    database: Input[str] = MAIL
     """Name of the database."""
 
     verify: bool = True

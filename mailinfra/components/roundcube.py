@@ -1,22 +1,32 @@
 """Roundcube: webmail, over HTTPS of its own.
 
-Owns the container and the rendered configuration. Does not own the database or its user (database.py), nor
+Owns the container and the rendered configuration. Does not own the database or its users (database/), nor
 the certificate (certificates.py). It keeps no data: contacts, settings and sessions are rows.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi_random as random
 from pulumi import ComponentResource, Input, Output, ResourceOptions
 
-from mailinfra.components.daemons import DaemonArgs, ca_file, filled
-from mailinfra.components.roundcube_files import MIB, SITE_TEMPLATES, ProgramFile, site_files
+from mailinfra.components.handles import DatabaseLogin, Identity, Peer, ca_file, filled
+from mailinfra.config.mail import LimitsConfig, WebmailConfig
+from mailinfra.config.network import PortsConfig
 from mailinfra.containers.config_volumes import Folder
-from mailinfra.containers.rendering import render
+from mailinfra.containers.place import Place
+from mailinfra.containers.rendering import rendered
 from mailinfra.containers.service import Health, Service, ServiceArgs
+from mailinfra.types import MIB
 
-HTTPS_PORT, HTTP_PORT = 8443, 8000
-"""Inside the container; the image's own site listens on the second."""
+PORTS = {"webmail": 8443, "webmail_redirect": 8000}
+"""Port of the form -> the port that Apache listens on; the image's own site listens on the second."""
+
+SITE_TEMPLATES = ("healthy.php", "php/mailinfra.ini", "tls.conf")
+"""Files below configs/roundcube/, which are the same below /etc/mailinfra."""
+
+PROGRAM_TEMPLATES = ("mailinfra.php",)
+"""Files below configs/roundcube/, which are the same below /var/roundcube/config."""
 
 KEY_LENGTH = 32
 """Characters of the key that encrypts passwords in sessions (AES-256-CBC). A change ends every session."""
@@ -26,67 +36,60 @@ PLUGINS = ("archive", "markasjunk", "password", "zipdownload")
 BASE_MEMORY_MIB = 384
 """Memory limit in MiB before any message is written: a dozen Apache processes, PHP in each."""
 
-_WWW = "uid=33,gid=33"  # www-data, in Debian and so in the official image
+_UID, _GID = 33, 33  # www-data, in Debian and so in the official image
+_WWW = f"uid={_UID},gid={_GID}"
 _MAIL_CA = "/etc/mailinfra/mail-ca.pem"
 _DATABASE_CA = "/etc/mailinfra/database-ca.pem"
 
 
 @dataclass(frozen=True, kw_only=True)
-class RoundcubeArgs(DaemonArgs):
-    """What webmail needs from its neighbours."""
+class RoundcubeArgs:
+    """What webmail needs from its neighbours, and its sections of the form."""
 
-    port: int
-    """Port of the host for HTTPS."""
+    place: Place
+    """Where it runs."""
 
-    redirect_port: int | None = None
-    """Port of the host for plain HTTP, which leads to `port`; None where it is off."""
+    hostname: str
+    """The mail server's name; its certificate holds it, and so does the webmail's."""
 
-    reverse_proxy: str | None = None
-    """Address of a proxy that may pass plain requests to `redirect_port`; it is believed on who asks."""
+    identity: Identity
+    """What it shows to browsers."""
 
-    imap_host: Input[str]
-    """Name of Dovecot on the network; known once it is healthy."""
+    database: DatabaseLogin
+    """Where it keeps contacts, settings and sessions."""
 
-    smtp_host: Input[str]
-    """Name of Postfix on the network; known once it is healthy."""
+    passwords: DatabaseLogin
+    """Where it may write a new password for a mailbox, and nothing else."""
 
-    mail_ca: Input[str]
-    """PEM of the CA that signed their certificate; empty where a public one did."""
+    dovecot: Peer
+    """Where mail is read."""
 
-    passwords_user: Input[str]
-    """Database user that may write a new password for a mailbox; known once it may."""
+    postfix: Peer
+    """Where mail is handed in; its certificate is Dovecot's."""
 
-    passwords_password: Input[str]
-    """That user's password; becomes a file of its own."""
+    ports: PortsConfig
+    """On the host; plain HTTP may be off."""
 
-    message_size: int
-    """Size of the largest message in bytes."""
+    webmail: WebmailConfig
+    """Who else may stand in front of it."""
+
+    limits: LimitsConfig
+    """How large a message may be."""
 
 
 class Roundcube(ComponentResource):
     """The webmail of one mail server."""
-
-    host: Output[str]
-    """Name under which other containers reach it; known once it is healthy."""
 
     def __init__(self, name: str, args: RoundcubeArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("mailinfra:index:Roundcube", name, None, opts)
         child = ResourceOptions(parent=self)
 
         key = random.RandomPassword(f"{name}-session-key", length=KEY_LENGTH, special=False, opts=child)
-        ports = {HTTPS_PORT: args.port}
-        if args.redirect_port is not None:
-            ports[HTTP_PORT] = args.redirect_port
-        message_mib = -(-args.message_size // MIB)
+        message_mib = -(-args.limits.message_size // MIB)
         service = Service(
             f"{name}-service",
             ServiceArgs(
-                stack=args.stack,
-                alias="webmail",
-                image=args.image,
-                network=args.network,
-                address=args.address,
-                address6=args.address6,
+                place=args.place,
                 folders=folders(args, Output.secret(key.result)),
                 tmpfs={
                     # The official image unpacks itself here and runs a script of its own from it.
@@ -95,86 +98,83 @@ class Roundcube(ComponentResource):
                     "/run/apache2": f"{_WWW},mode=0755,size=1m",
                     "/run/lock": f"{_WWW},mode=0755,size=1m",
                 },
-                ports=args.published(ports),
+                ports=args.place.published(PORTS, args.ports.on(PORTS)),
                 health=Health(command=["php", "/etc/mailinfra/healthy.php"], startup_seconds=120),
                 memory_mib=BASE_MEMORY_MIB + 6 * message_mib,
-                user="33:33",
+                user=f"{_UID}:{_GID}",
                 environment=environment(args),
                 command=["apache2-foreground", "-c", "Include /etc/mailinfra/tls.conf"],
             ),
             opts=child,
         )
 
-        self.host = service.host
-        self.register_outputs({"host": self.host})
+        self.register_outputs({"host": service.host})
 
 
 def environment(args: RoundcubeArgs) -> dict[str, Input[str]]:
     """Return what the image documents. Secrets have no place here: they are files that it looks for."""
     return {
         "PHP_INI_SCAN_DIR": ":/etc/mailinfra/php",  # the image's own folder holds its extensions
-        "ROUNDCUBEMAIL_DB_HOST": args.database_host,
-        "ROUNDCUBEMAIL_DB_NAME": "roundcube",
-        "ROUNDCUBEMAIL_DB_PORT": Output.format("{}", args.database_port),
+        "ROUNDCUBEMAIL_DB_HOST": args.database.host,
+        "ROUNDCUBEMAIL_DB_NAME": args.database.name,
+        "ROUNDCUBEMAIL_DB_PORT": Output.format("{}", args.database.port),
         "ROUNDCUBEMAIL_DB_TYPE": "mysql",
         # Implicit TLS: with STARTTLS it would go on in clear text where a server does not offer that.
-        "ROUNDCUBEMAIL_DEFAULT_HOST": Output.format("ssl://{}", args.imap_host),
-        "ROUNDCUBEMAIL_DEFAULT_PORT": "993",
+        "ROUNDCUBEMAIL_DEFAULT_HOST": Output.format("ssl://{}", args.dovecot.host),
+        "ROUNDCUBEMAIL_DEFAULT_PORT": str(args.dovecot.ports["imaps"]),
         "ROUNDCUBEMAIL_PLUGINS": ",".join(PLUGINS),
         "ROUNDCUBEMAIL_SKIN": "elastic",
-        "ROUNDCUBEMAIL_SMTP_PORT": "465",
-        "ROUNDCUBEMAIL_SMTP_SERVER": Output.format("ssl://{}", args.smtp_host),
+        "ROUNDCUBEMAIL_SMTP_PORT": str(args.postfix.ports["submissions"]),
+        "ROUNDCUBEMAIL_SMTP_SERVER": Output.format("ssl://{}", args.postfix.host),
     }
 
 
 def folders(args: RoundcubeArgs, session_key: Output[str]) -> list[Folder]:
     """Return the rendered files, the certificates and the secrets."""
-    site = site_files(
-        hostname=args.hostname,
-        port=args.port,
-        https_ports=args.inner_ports(HTTPS_PORT),
-        http_ports=args.inner_ports(HTTP_PORT),
-        reverse_proxy=args.reverse_proxy,
-        message_size=args.message_size,
-    )
-    known = Output.all(
-        host=args.database_host, port=args.database_port, ca=args.database_ca, mail_ca=args.mail_ca
-    )
-    program = known.apply(
-        lambda each: ProgramFile(
-            hostname=args.hostname,
-            reverse_proxy=args.reverse_proxy,
-            message_size=args.message_size,
-            mail_ca_file=ca_file(each["mail_ca"], _MAIL_CA),
-            database_host=each["host"],
-            database_port=int(each["port"]),
-            database_ca_file=ca_file(each["ca"], _DATABASE_CA),
-        )
-    )
+    given = values(args)
     return [
         Folder(
             path="/etc/mailinfra",
             files={
-                **{path: render(f"roundcube/{path}", site) for path in SITE_TEMPLATES},
-                "certificate.pem": args.certificate,
-                "database-ca.pem": filled(args.database_ca),
-                "mail-ca.pem": filled(args.mail_ca),
+                **{path: rendered(f"roundcube/{path}", given) for path in SITE_TEMPLATES},
+                "certificate.pem": args.identity.certificate,
+                "database-ca.pem": filled(args.database.ca),
+                "mail-ca.pem": filled(args.dovecot.ca),
             },
         ),
         Folder(
             path="/var/roundcube/config",
-            files={"mailinfra.php": program.apply(lambda values: render("roundcube/mailinfra.php", values))},
+            files={path: rendered(f"roundcube/{path}", given) for path in PROGRAM_TEMPLATES},
         ),
         Folder(
             path="/run/secrets",
             files={
                 "roundcube_des_key": session_key,
-                "roundcube_db_user": args.database_user,
-                "roundcube_db_password": args.database_password,
-                "passwords_user": args.passwords_user,
-                "passwords_password": args.passwords_password,
-                "server.key": args.key,
+                "roundcube_db_user": args.database.user,
+                "roundcube_db_password": args.database.password,
+                "passwords_user": args.passwords.user,
+                "passwords_password": args.passwords.password,
+                "server.key": args.identity.key,
             },
             secret=True,
         ),
     ]
+
+
+def values(args: RoundcubeArgs) -> dict[str, Any]:
+    """Return what the templates may ask for; sizes are bytes."""
+    # Base64 makes four characters of three, and breaks the line after 76: 37 % more.
+    upload = args.limits.message_size * 100 // 137
+    return {
+        "hostname": args.hostname,
+        "ports": args.ports,
+        "listen": args.place.inner_ports(PORTS),
+        "webmail": args.webmail,
+        "limits": args.limits,
+        "upload_size": upload,
+        "post_size": upload + MIB,
+        "php_memory": 64 * MIB + 3 * args.limits.message_size,
+        "mail_ca_file": ca_file(args.dovecot.ca, _MAIL_CA),
+        "database": args.database.values(_DATABASE_CA),
+        "passwords": {"name": args.passwords.name},
+    }

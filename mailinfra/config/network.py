@@ -3,16 +3,13 @@
 Owns which ports and subnets go together. Does not own names and certificates (certificate.py).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network, IPv6Network
 
 from pydantic import Field
 
 from mailinfra.config.model import Mistake, Model
 from mailinfra.types import Port, PortOrOff, Subnet4, Subnet6
-
-HOSTS = ("gateway", "mysql", "dovecot", "postfix", "webmail")
-"""Who gets an address in the subnet, counted from its first one."""
 
 
 class PortsConfig(Model):
@@ -60,6 +57,11 @@ class PortsConfig(Model):
             elif number is not None:
                 first[number] = key
 
+    def on(self, names: Iterable[str]) -> dict[str, int]:
+        """Return name -> port on the host, of those among `names` that are on."""
+        ports = {name: getattr(self, name) for name in names}
+        return {name: port for name, port in ports.items() if port is not None}
+
 
 class NetworkConfig(Model):
     """The Docker network of the containers. Two stacks on one host need two different ones."""
@@ -87,16 +89,6 @@ class NetworkConfig(Model):
                 "containers' inner ports; choose a private one out of fd00::/8, like 'fd00:94::/64'"
             )
             yield Mistake(place=("subnet6",), reason=reason)
-
-    def hosts(self) -> dict[str, str]:
-        """Return who has which IPv4 address: the gateway and each container."""
-        return {name: str(self.subnet[number]) for number, name in enumerate(HOSTS, start=1)}
-
-    def hosts6(self) -> dict[str, str]:
-        """Return the same for IPv6; empty without an IPv6 subnet."""
-        if self.subnet6 is None:
-            return {}
-        return {name: str(self.subnet6[number]) for number, name in enumerate(HOSTS, start=1)}
 
 
 def _usable(network: IPv4Network | IPv6Network) -> bool:

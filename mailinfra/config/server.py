@@ -73,6 +73,19 @@ class ServerConfig(Model):
     """Domains, mailboxes and aliases; or the path of a YAML file that holds them; or `external`: then the
     rows of the database are left to somebody else."""
 
+    def postmaster(self) -> str | None:
+        """Return who gets mail to `postmaster` without a domain, and at `hostname`; None where `hostname` is
+        itself a domain with mailboxes."""
+        if self.accounts is None or self.hostname in {domain.name for domain in self.accounts.domains}:
+            return None
+        return self.accounts.postmaster(self.hostname)
+
+    def reached_at(self) -> str:
+        """Return what mail programs connect to: the name, or an address where the server listens on loopback
+        alone."""
+        is_local = all(address in {"127.0.0.1", "::1"} for address in self.listen)
+        return self.listen[0] if is_local else self.hostname
+
     def contradictions(self) -> Iterator[Mistake]:
         """Return the settings of different sections that contradict each other."""
         names = self.certificate.names() if self.certificate else None

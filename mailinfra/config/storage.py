@@ -12,9 +12,8 @@ from typing import Annotated
 from pydantic import Field
 
 from mailinfra.config.model import Mistake, Model
-from mailinfra.types import ByteSize, FilePath, HostName, LoginName, OnDestroy, Port, within
+from mailinfra.types import MIB, ByteSize, FilePath, HostName, LoginName, OnDestroy, Port, within
 
-MIB = 1024**2
 LOOPBACK = IPv4Network("127.0.0.0/8")
 LEAST_DATABASE_MEMORY = 256 * MIB
 

@@ -65,3 +65,19 @@ class Built:
 
 
 ImageSource = Pulled | Built
+
+
+PULLED = {"base": DEBIAN, "mysql": MYSQL, "roundcube": ROUNDCUBE}
+"""Name in the form's `images` -> what `pull` stands for."""
+
+
+def chosen(name: str, choice: str, *, base: str, stack: str) -> ImageSource:
+    """Return where the image of a daemon comes from; `choice` and `base` are what a person wrote: `pull`,
+    `build` or a reference."""
+    match choice:
+        case "build":
+            return Built(folder=name, base=PULLED["base"] if base == "pull" else base, stack=stack)
+        case "pull":
+            return Pulled(reference=PULLED[name])
+        case reference:
+            return Pulled(reference=reference)

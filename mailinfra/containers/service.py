@@ -13,8 +13,10 @@ from typing import Any
 import pulumi_docker as docker
 from pulumi import ComponentResource, Input, Output, ResourceOptions
 
+from mailinfra.containers import labels
 from mailinfra.containers.config_volumes import NEVER_UPDATED, Folder, Volumes
 from mailinfra.containers.images import Built, ImageSource, Pulled
+from mailinfra.containers.place import Place, PublishedPort
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,20 +34,6 @@ class Mount:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PublishedPort:
-    """A port of the container that the host answers on."""
-
-    internal: int
-    """TCP port that the daemon listens on."""
-
-    external: int
-    """TCP port of the host."""
-
-    address: str
-    """Address of the host, IPv4 or IPv6."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class Health:
     """A command in the container that ends with 0 while the service does its work."""
 
@@ -60,23 +48,8 @@ class Health:
 class ServiceArgs:
     """What one container is made of."""
 
-    stack: str
-    """`<project>-<stack>`: the front of every fixed name, and the label that tells whose container it is."""
-
-    alias: str
-    """Name under which the other containers find it."""
-
-    image: ImageSource
-    """What it runs."""
-
-    network: Input[str]
-    """Name of the Docker network."""
-
-    address: Input[str]
-    """Its own IPv4 address there."""
-
-    address6: str | None = None
-    """Its own IPv6 address there, where the network has IPv6."""
+    place: Place
+    """Where it runs."""
 
     folders: Sequence[Folder] = ()
     """Rendered configuration, certificates and secrets."""
@@ -131,8 +104,13 @@ class Service(ComponentResource):
         super().__init__("mailinfra:index:Service", name, None, opts)
         child = ResourceOptions(parent=self)
 
-        image = docker.RemoteImage(f"{name}-image", image_args(args.image), opts=child)
-        volumes = Volumes(stack=args.stack, alias=args.alias, image=image.image_id, labels=labels(args))
+        image = docker.RemoteImage(f"{name}-image", image_args(args.place.image), opts=child)
+        volumes = Volumes(
+            stack=args.place.stack,
+            alias=args.place.alias,
+            image=image.image_id,
+            labels=container_labels(args.place),
+        )
         mounts = [volumes.mount(name, folder, child) for folder in args.folders]
         mounts += [
             docker.ContainerMountArgs(
@@ -150,7 +128,7 @@ class Service(ComponentResource):
             ),
         )
         self.id_when_healthy = container.id
-        self.host = after(args.alias, container.id)
+        self.host = after(args.place.alias, container.id)
         self.register_outputs({"host": self.host, "id_when_healthy": self.id_when_healthy})
 
 
@@ -198,11 +176,11 @@ def go_duration(seconds: int) -> str:
     return f"{minutes}m{rest}s" if minutes else f"{rest}s"
 
 
-def labels(args: ServiceArgs) -> list[docker.ContainerLabelArgs]:
-    """Return the labels that tell whose container this is; constant, for a changed label replaces."""
+def container_labels(place: Place) -> list[docker.ContainerLabelArgs]:
+    """Return the labels that tell whose container this is."""
     return [
-        docker.ContainerLabelArgs(label="mailinfra.service", value=args.alias),
-        docker.ContainerLabelArgs(label="mailinfra.stack", value=args.stack),
+        docker.ContainerLabelArgs(label=labels.SERVICE, value=place.alias),
+        docker.ContainerLabelArgs(label=labels.STACK, value=place.stack),
     ]
 
 
@@ -210,19 +188,20 @@ def hardened(
     args: ServiceArgs, image_id: Output[str], mounts: list[docker.ContainerMountArgs]
 ) -> docker.ContainerArgs:
     """Return the container: the one place that decides what every daemon may do."""
+    place = args.place
     ports = sorted(args.ports, key=lambda port: (port.internal, port.address))
     return docker.ContainerArgs(
         image=image_id,
-        hostname=args.alias,
+        hostname=place.alias,
         command=list(args.command) if args.command is not None else None,
         user=args.user,
         envs=[Output.format("{}={}", key, value) for key, value in sorted(args.environment.items())],
         networks_advanced=[
             docker.ContainerNetworksAdvancedArgs(
-                name=args.network,
-                aliases=[args.alias],
-                ipv4_address=args.address,
-                ipv6_address=args.address6,
+                name=place.network,
+                aliases=[place.alias],
+                ipv4_address=place.address,
+                ipv6_address=place.address6,
             )
         ],
         dns=list(args.resolvers) or None,
@@ -245,7 +224,7 @@ def hardened(
         destroy_grace_seconds=args.stop_seconds,
         log_driver="json-file",
         log_opts={"max-size": "10m", "max-file": "5"},
-        labels=labels(args),
+        labels=container_labels(place),
         healthcheck=docker.ContainerHealthcheckArgs(
             tests=["CMD", *args.health.command],
             interval=go_duration(5),

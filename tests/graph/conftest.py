@@ -54,6 +54,7 @@ class Engine(mocks.MockMonitor):
         super().__init__(Answers())
         self.requests: list[RegisterResourceRequest] = []
         self.outputs: dict[str, set[str]] = {}
+        self.registered: dict[str, Any] = {}
 
     def RegisterResource(self, request: RegisterResourceRequest) -> Any:  # noqa: N802 - gRPC's name
         self.requests.append(request)
@@ -61,6 +62,7 @@ class Engine(mocks.MockMonitor):
 
     def RegisterResourceOutputs(self, request: RegisterResourceOutputsRequest) -> Any:  # noqa: N802
         self.outputs[request.urn] = set(request.outputs)
+        self.registered[request.urn] = plain(request.outputs)
         return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]
 
     def created(self, token: str) -> list[RegisterResourceRequest]:

@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pulumi import Output
 
-from mailinfra.components.certificates import CertificateFiles, Certificates, CertificatesArgs
+from mailinfra.components.certificates import Certificates, CertificatesArgs
+from mailinfra.config import pem
+from mailinfra.config.certificate import CertificateConfig
 from tests.graph.conftest import Engine, declare, is_secret, plain
 
 KEY = "tls:index/privateKey:PrivateKey"
@@ -29,10 +32,20 @@ def declared(engine: Engine, **changes: Any) -> dict[str, Any]:
 
     def program() -> None:
         made = Certificates("tls", CertificatesArgs(**values))
-        for name in ("ca", "trust", "certificate", "key", "inner_certificate", "inner_key"):
-            getattr(made, name).apply(partial(found.__setitem__, name))
+        outputs = {
+            "ca": made.inner.ca,
+            "trust": made.public.ca,
+            "certificate": made.public.certificate,
+            "key": made.public.key,
+            "inner_certificate": made.inner.certificate,
+            "inner_key": made.inner.key,
+        }
+        for name, value in outputs.items():
+            Output.from_input(value).apply(partial(found.__setitem__, name))
 
     declare(program)
+    (outputs,) = [given for urn, given in engine.registered.items() if urn.endswith("::tls")]
+    assert outputs == found
     return found
 
 
@@ -115,14 +128,21 @@ def test_clients_trust_the_own_ca(engine: Engine) -> None:
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> CertificateFiles:
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CertificateConfig:
+    monkeypatch.setattr(pem, "certificate_fault", lambda path: None)
+    monkeypatch.setattr(pem, "key_fault", lambda path, certificate: None)
     for name in ("cert", "key", "ca"):
         (tmp_path / name).write_text(f"the {name}\n")
-    return CertificateFiles(certificate=str(tmp_path / "cert"), key=str(tmp_path / "key"))
+    return chosen(tmp_path)
+
+
+def chosen(folder: Path, **changes: str) -> CertificateConfig:
+    given = {"certificateFile": str(folder / "cert"), "keyFile": str(folder / "key"), **changes}
+    return CertificateConfig.model_validate(given)
 
 
 def test_files_take_the_place_of_the_public_certificate_alone(
-    engine: Engine, files: CertificateFiles
+    engine: Engine, files: CertificateConfig
 ) -> None:
     found = declared(engine, files=files)
     assert (found["certificate"], found["key"]) == ("the cert\n", "the key\n")
@@ -130,30 +150,31 @@ def test_files_take_the_place_of_the_public_certificate_alone(
     assert found["ca"] == "certificate of tls-ca-certificate", "the inner links still need a CA"
 
 
-def test_a_comment_in_another_encoding_breaks_no_file(engine: Engine, files: CertificateFiles) -> None:
-    Path(files.certificate).write_bytes("# Müller\n".encode("latin-1") + b"the cert\n")
+def test_a_comment_in_another_encoding_breaks_no_file(engine: Engine, files: CertificateConfig) -> None:
+    Path(files.certificate_file).write_bytes("# Müller\n".encode("latin-1") + b"the cert\n")
     assert declared(engine, files=files)["certificate"] == "# Mller\nthe cert\n"
 
 
 def test_clients_trust_the_public_cas_unless_the_files_name_another(
-    engine: Engine, files: CertificateFiles
+    engine: Engine, files: CertificateConfig
 ) -> None:
     assert declared(engine, files=files)["trust"] == ""
 
 
 def test_clients_trust_the_ca_that_the_files_name(
-    engine: Engine, files: CertificateFiles, tmp_path: Path
+    engine: Engine, files: CertificateConfig, tmp_path: Path
 ) -> None:
-    named = CertificateFiles(certificate=files.certificate, key=files.key, ca=str(tmp_path / "ca"))
+    named = chosen(tmp_path, caFile=str(tmp_path / "ca"))
     assert declared(engine, files=named)["trust"] == "the ca\n"
 
 
-def test_the_key_of_files_is_secret(engine: Engine, files: CertificateFiles) -> None:
+def test_the_key_of_files_is_secret(engine: Engine, files: CertificateConfig) -> None:
     made: list[Certificates] = []
     args = CertificatesArgs(
         stack="mailinfra-test", hostname="mail.example.test", inner_names=["mysql"], files=files
     )
     declare(lambda: made.append(Certificates("tls", args)))
+    public, inner = (Output.from_input(each.key) for each in (made[0].public, made[0].inner))
     loop = asyncio.get_event_loop()
-    assert loop.run_until_complete(made[0].key.is_secret()), "an output would show it"
-    assert loop.run_until_complete(made[0].inner_key.is_secret()), "an output would show it"
+    assert loop.run_until_complete(public.is_secret()), "an output would show it"
+    assert loop.run_until_complete(inner.is_secret()), "an output would show it"

@@ -7,11 +7,13 @@ import pulumi
 import pytest
 
 from mailinfra.components.database import Database, DatabaseArgs
-from mailinfra.components.database.server import ExistingServer, OwnServer
+from mailinfra.components.database.server import ExistingServer, Role
 from mailinfra.components.database.users import RIGHTS
-from mailinfra.containers.images import Pulled
-from mailinfra.types import OnDestroy
+from mailinfra.config import pem
+from mailinfra.config.storage import ExternalDatabaseConfig
+from mailinfra.types import MIB, OnDestroy
 from tests.graph.conftest import CONTAINER, VOLUME, Engine, declare, is_secret, plain
+from tests.samples import own_server
 
 DATABASE = "mysql:index/database:Database"
 GRANT = "mysql:index/grant:Grant"
@@ -20,35 +22,13 @@ SCHEMA = "mailinfra:index:Schema"
 USER = "mysql:index/user:User"
 
 
-def own_server(**changes: Any) -> OwnServer:
-    values: dict[str, Any] = {
-        "image": Pulled(reference="example:1@sha256:00"),
-        "network": "net",
-        "address": "192.0.2.2",
-        "gateway": "192.0.2.1",
-        "port": 13306,
-        "memory_mib": 512,
-        "certificate": "certificate\n",
-        "key": "private\n",
-        "ca": "ca\n",
-    }
-    return OwnServer(**{**values, **changes})
-
-
 def existing_server(**changes: Any) -> ExistingServer:
-    values: dict[str, Any] = {
-        "host": "db.example.test",
-        "port": 3307,
-        "administrator": "admin",
-        "password": "hunter2",
-        "adopt": False,
-    }
-    return ExistingServer(**{**values, **changes})
+    given = {"host": "db.example.test", "port": 3307, "administrator": "admin", **changes}
+    return ExistingServer(given=ExternalDatabaseConfig.model_validate(given), password="hunter2")
 
 
 def sample_args(**changes: Any) -> DatabaseArgs:
     values: dict[str, Any] = {
-        "stack": "mailinfra-test",
         "server": own_server(),
         "clients": {"dovecot": "192.0.2.3", "postfix": "192.0.2.4", "roundcube": "192.0.2.5"},
     }
@@ -146,7 +126,7 @@ def test_no_password_is_in_the_environment_or_in_a_readable_file(database: Engin
 
 
 def test_the_cache_grows_with_the_memory(engine: Engine) -> None:
-    declare(lambda: Database("db", sample_args(server=own_server(memory_mib=2048))))
+    declare(lambda: Database("db", sample_args(server=own_server(memory=2048 * MIB))))
     text = uploads(engine, "etc-mysql-conf-d")["mailinfra.cnf"]
     assert "innodb_buffer_pool_size = 256M" in text
 
@@ -256,19 +236,36 @@ def test_an_existing_server_with_a_public_certificate_proves_its_name(engine: En
 
 
 def test_an_existing_server_with_a_ca_of_its_own_is_verified_by_all_that_can_be_told_it(
-    engine: Engine, tmp_path: Path
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(pem, "certificate_fault", lambda path: None)
     (tmp_path / "ca.pem").write_bytes(b"\xef\xbb\xbfits ca\n")
-    declare(lambda: Database("db", sample_args(server=existing_server(ca_file=str(tmp_path / "ca.pem")))))
+    declare(lambda: Database("db", sample_args(server=existing_server(caFile=str(tmp_path / "ca.pem")))))
     (provider,), (schema,) = engine.created(PROVIDER), engine.created(SCHEMA)
     connection = plain(schema.object)["connection"]
     assert (connection["verify"], connection["ca"]) == (True, "its ca\n")
     assert plain(provider.object)["tls"] == "skip-verify", "it would ask the public ones, in vain"
 
 
+def test_an_existing_server_sees_services_under_any_address(engine: Engine) -> None:
+    declare(lambda: Database("db", sample_args(server=existing_server())))
+    users = [plain(request.object) for request in engine.created(USER)]
+    assert {user["host"] for user in users} == {"%"}, "Docker puts an address of the machine in its place"
+    assert {user["tlsOption"] for user in users} == {"SSL"}
+
+
+def test_the_accounts_of_the_init_file_are_those_that_log_in(database: Engine) -> None:
+    (provider,) = database.created(PROVIDER)
+    assert plain(provider.object)["username"] == Role.DEPLOY
+    files = uploads(database, "run-secrets")
+    assert f"ALTER USER '{Role.DEPLOY}'@" in files["init.sql"]
+    assert f"ALTER USER '{Role.HEALTH}'@" in files["init.sql"]
+    assert f"user = {Role.HEALTH}\n" in files["health.cnf"]
+
+
 def test_databases_of_an_existing_server_are_made_or_adopted_as_configured(engine: Engine) -> None:
     declare(lambda: Database("new", sample_args(server=existing_server())))
-    declare(lambda: Database("old", sample_args(server=existing_server(adopt=True))))
+    declare(lambda: Database("old", sample_args(server=existing_server(databases="adopt"))))
     imported = {request.name: request.importId for request in engine.created(DATABASE)}
     assert imported == {
         "new-mail": "",
@@ -283,16 +280,29 @@ def test_others_learn_host_and_login_once_they_can_be_used(engine: Engine) -> No
 
     def program() -> None:
         component = Database("db", sample_args())
-        user = component.users["postfix"]
-        pulumi.Output.all(
-            host=component.host, port=component.port, ca=component.ca, user=user.name, password=user.password
-        ).apply(seen.update)
+        pulumi.Output.all(**vars(component.logins["postfix"])).apply(seen.update)
 
     declare(program)
     assert seen == {
         "host": "mysql",
         "port": 3306,
+        "name": "mail",
         "ca": "ca\n",
         "user": "postfix",
         "password": "generated-db-postfix-password",
     }
+    (outputs,) = [given for urn, given in engine.registered.items() if urn.endswith("::db")]
+    assert outputs == {"host": "mysql", "port": 3306}
+
+
+def test_each_login_is_for_the_database_that_its_rights_are_for(engine: Engine) -> None:
+    made: list[Database] = []
+    declare(lambda: made.append(Database("db", sample_args())))
+    assert {user: login.name for user, login in made[0].logins.items()} == {
+        "dovecot": "mail",
+        "passwords": "mail",
+        "postfix": "mail",
+        "roundcube": "roundcube",
+    }
+    for rights in RIGHTS.values():
+        assert len({right.database for right in rights}) == 1

@@ -1,35 +1,23 @@
 """What Dovecot declares: the container, its files and secrets, and the volume that holds the mail."""
 
+from dataclasses import replace
 from typing import Any
 
 import pulumi
 import pytest
 
 from mailinfra.components.dovecot import Dovecot, DovecotArgs
-from mailinfra.containers.images import Pulled
+from mailinfra.config.storage import MailStorageConfig
 from mailinfra.types import OnDestroy
 from tests.graph.conftest import CONTAINER, VOLUME, Engine, declare, is_secret, plain
+from tests.samples import PLACE, dovecot_args, login, ports
 
 
 def sample_args(**changes: Any) -> DovecotArgs:
-    values: dict[str, Any] = {
-        "stack": "mailinfra-test",
-        "image": Pulled(reference="example:1@sha256:00"),
-        "hostname": "mail.example.test",
-        "network": "net",
-        "address": "192.0.2.3",
-        "listen": ["127.0.0.1", "::1"],
-        "ports": {"imap": 2143, "imaps": 2993, "pop3s": 2995},
-        "webmail_addresses": ["192.0.2.5"],
-        "database_host": pulumi.Output.from_input("mysql"),
-        "database_port": 3306,
-        "database_user": "dovecot",
-        "database_password": "hunter2",
-        "database_ca": "ca\n",
-        "certificate": "certificate\n",
-        "key": "private\n",
-    }
-    return DovecotArgs(**{**values, **changes})
+    place = replace(PLACE, alias="dovecot", listen=["127.0.0.1", "::1"])
+    database = login("dovecot", host=pulumi.Output.from_input("mysql"), password="hunter2")
+    public = ports(imap=2143, imaps=2993, pop3=False, pop3s=2995)
+    return replace(dovecot_args(place=place, database=database, ports=public), **changes)
 
 
 def files(engine: Engine, folder: str) -> dict[str, str]:
@@ -56,12 +44,14 @@ def test_a_throw_away_stack_leaves_no_mail_behind(engine: Engine) -> None:
 
 def test_mail_can_lie_on_another_drivers_volume(engine: Engine) -> None:
     share = {"type": "nfs", "device": ":/srv/mail"}
-    declare(lambda: Dovecot("imap", sample_args(mail_driver_options=share)))
+    mail = MailStorageConfig.model_validate({"driverOptions": share})
+    declare(lambda: Dovecot("imap", sample_args(mail=mail)))
     assert plain(engine.one(VOLUME, "imap-mail").object)["driverOpts"] == share
 
 
 def test_mail_can_lie_in_a_folder_of_the_host_and_then_no_volume_is_declared(engine: Engine) -> None:
-    declare(lambda: Dovecot("imap", sample_args(mail_host_path="/srv/mail")))
+    mail = MailStorageConfig.model_validate({"hostPath": "/srv/mail"})
+    declare(lambda: Dovecot("imap", sample_args(mail=mail)))
     assert "imap-mail" not in [request.name for request in engine.created(VOLUME)]
     mounts = plain(engine.one(CONTAINER, "imap-service-container").object)["mounts"]
     assert {"type": "bind", "source": "/srv/mail", "target": "/mail"} in mounts
@@ -109,24 +99,20 @@ def test_the_databases_ca_is_given_where_it_is_known(dovecot: Engine) -> None:
 
 
 def test_without_a_ca_of_its_own_the_database_is_held_to_the_public_ones(engine: Engine) -> None:
-    declare(lambda: Dovecot("imap", sample_args(database_ca="")))
+    declare(lambda: Dovecot("imap", sample_args(database=login("dovecot", ca=""))))
     given = files(engine, "etc-dovecot")
     assert "ssl_client_ca_file = /etc/ssl/certs/ca-certificates.crt" in given["ext/sql.conf.ext"]
     assert given["tls/database-ca.pem"] == "\n", "an upload without any content is refused"
 
 
 def test_pop3_is_served_only_where_a_port_of_it_is_published(engine: Engine) -> None:
-    declare(lambda: Dovecot("imap", sample_args(ports={"imaps": 993})))
+    declare(lambda: Dovecot("imap", sample_args(ports=ports(pop3=False, pop3s=False))))
     assert "pop3" not in files(engine, "etc-dovecot")["conf.d/protocols.conf"]
 
 
 def test_others_learn_its_name_once_it_is_healthy(engine: Engine) -> None:
     seen: list[Any] = []
-
-    def program() -> None:
-        component = Dovecot("imap", sample_args())
-        component.host.apply(seen.append)
-        component.mail_volume.apply(seen.append)
-
-    declare(program)
-    assert sorted(seen) == ["dovecot", "mailinfra-test-mail"]
+    declare(lambda: pulumi.Output.from_input(Dovecot("imap", sample_args()).peer.host).apply(seen.append))
+    assert seen == ["dovecot"]
+    (outputs,) = [given for urn, given in engine.registered.items() if urn.endswith("::imap")]
+    assert outputs == {"host": "dovecot", "mail_volume": "mailinfra-test-mail"}

@@ -10,11 +10,22 @@ import pulumi
 import pytest
 from pulumi import Output
 
-from mailinfra.components import accounts, certificates, database, dovecot, mailserver, postfix, roundcube
+from mailinfra.components import (
+    accounts,
+    certificates,
+    database,
+    dovecot,
+    handles,
+    mailserver,
+    network,
+    postfix,
+    roundcube,
+)
 from mailinfra.config import pem
 from mailinfra.config.load import Secrets
 from mailinfra.config.server import ServerConfig
-from mailinfra.containers import service
+from mailinfra.containers import labels, service
+from mailinfra.containers import place as places
 from tests.graph.conftest import CONTAINER, NETWORK, VOLUME, Engine, declare, is_secret, plain
 
 COMPONENTS: dict[str, Any] = {
@@ -28,6 +39,7 @@ COMPONENTS: dict[str, Any] = {
     "mailinfra:index:Service": service.Service,
 }
 MODULES = (accounts, certificates, database, dovecot, mailserver, postfix, roundcube, service)
+HANDLES = (handles, network, places)
 
 SERVER = {
     "hostname": "mail.example.test",
@@ -78,7 +90,7 @@ def test_a_component_takes_name_args_and_opts(component: type) -> None:
     assert list(inspect.signature(component).parameters) == ["name", "args", "opts"]
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [*MODULES, *HANDLES], ids=lambda module: module.__name__)
 def test_args_are_frozen_and_every_value_is_named(module: Any) -> None:
     classes: list[Any] = [
         member
@@ -117,8 +129,8 @@ def test_every_component_registers_its_outputs(built: Engine) -> None:
 
 def test_containers_and_networks_say_whose_they_are(built: Engine) -> None:
     for request in [*built.created(CONTAINER), *built.created(NETWORK)]:
-        labels = {each["label"]: each["value"] for each in plain(request.object)["labels"]}
-        assert labels["mailinfra.stack"] == "mailinfra-test", request.name
+        given = {each["label"]: each["value"] for each in plain(request.object)["labels"]}
+        assert given[labels.STACK] == "mailinfra-test", request.name
 
 
 def test_volumes_carry_no_label_for_a_changed_one_would_empty_them(built: Engine) -> None:

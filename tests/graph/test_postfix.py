@@ -1,40 +1,37 @@
 """What Postfix declares: the container, its files and secrets, and the volume that holds the queue."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pulumi
 import pytest
 
 from mailinfra.components.postfix import Postfix, PostfixArgs
-from mailinfra.components.postfix_files import ClientLimits, Smarthost
-from mailinfra.containers.images import Pulled
+from mailinfra.config import pem
+from mailinfra.config.mail import SmarthostConfig
 from mailinfra.types import OnDestroy
 from tests.graph.conftest import CONTAINER, VOLUME, Engine, declare, is_secret, plain
+from tests.samples import dovecot_peer, limits, login, ports, postfix_args
 
 
 def sample_args(**changes: Any) -> PostfixArgs:
-    values: dict[str, Any] = {
-        "stack": "mailinfra-test",
-        "image": Pulled(reference="example:1@sha256:00"),
-        "hostname": "mail.example.test",
-        "network": "net",
-        "address": "192.0.2.4",
-        "listen": ["127.0.0.1"],
-        "ports": {"smtp": 2525, "submissions": 2465},
-        "webmail_addresses": ["192.0.2.5", "2001:db8::5"],
-        "dovecot_host": pulumi.Output.from_input("dovecot"),
-        "dovecot_ca": "ca\n",
-        "database_host": pulumi.Output.from_input("mysql"),
-        "database_port": 3306,
-        "database_user": "postfix",
-        "database_password": "hunter2",
-        "database_ca": "ca\n",
-        "certificate": "certificate\n",
-        "key": "private\n",
-        "postmaster": "alice@example.test",
-        "message_size": 1000000,
-    }
-    return PostfixArgs(**{**values, **changes})
+    database = login("postfix", host=pulumi.Output.from_input("mysql"), password="hunter2")
+    dovecot = dovecot_peer(host=pulumi.Output.from_input("dovecot"))
+    public = ports(smtp=2525, submission=False, submissions=2465)
+    return replace(postfix_args(database=database, dovecot=dovecot, ports=public), **changes)
+
+
+def smarthost(**given: Any) -> SmarthostConfig:
+    return SmarthostConfig.model_validate({"host": "smart.test", **given})
+
+
+@pytest.fixture
+def ca(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The path of a file that is taken for the smarthost's CA."""
+    monkeypatch.setattr(pem, "certificate_fault", lambda path: None)
+    (tmp_path / "ca.pem").write_text("its ca\n")
+    return str(tmp_path / "ca.pem")
 
 
 def files(engine: Engine, folder: str) -> dict[str, str]:
@@ -103,24 +100,27 @@ def test_dovecot_is_held_to_its_name_by_the_ca_that_is_known(postfix: Engine) ->
 
 
 def test_a_public_certificate_of_dovecot_is_held_to_the_public_cas(engine: Engine) -> None:
-    assert "lmtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt" in main_cf(engine, dovecot_ca="")
+    text = main_cf(engine, dovecot=dovecot_peer(ca=""))
+    assert "lmtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt" in text
 
 
 def test_a_database_without_a_ca_of_its_own_is_held_to_the_public_ones(engine: Engine) -> None:
-    declare(lambda: Postfix("mta", sample_args(database_ca="")))
+    declare(lambda: Postfix("mta", sample_args(database=login("postfix", ca=""))))
     text = files(engine, "run-secrets")["mysql/domains.cf"]
     assert "tls_CAfile = /etc/ssl/certs/ca-certificates.crt\ntls_verify_cert = yes\n" in text
 
 
 def test_the_webmail_is_no_stranger_to_the_rate_limits(engine: Engine) -> None:
-    text = main_cf(engine, limits=ClientLimits(message_rate=7))
+    text = main_cf(engine, limits=limits(clients={"messageRate": 7}))
     assert "smtpd_client_message_rate_limit = 7\n" in text
     assert "smtpd_client_event_limit_exceptions = 127.0.0.0/8, [::1]/128, 192.0.2.5, [2001:db8::5]\n" in text
 
 
-def test_a_smarthost_with_a_login_is_verified_and_its_password_is_a_secret_file(engine: Engine) -> None:
-    smarthost = Smarthost(host="smart.test", port=465, username="us", password="hunter3", ca="its ca\n")
-    text = main_cf(engine, smarthost=smarthost)
+def test_a_smarthost_with_a_login_is_verified_and_its_password_is_a_secret_file(
+    engine: Engine, ca: str
+) -> None:
+    given = smarthost(port=465, username="us", caFile=ca)
+    text = main_cf(engine, smarthost=given, smarthost_password=pulumi.Output.secret("hunter3"))
     assert "relayhost = [smart.test]:465\n" in text
     assert "smtp_tls_security_level = secure\n" in text
     assert "smtp_tls_CAfile = /etc/postfix/tls/smarthost-ca.pem\n" in text
@@ -129,14 +129,16 @@ def test_a_smarthost_with_a_login_is_verified_and_its_password_is_a_secret_file(
 
 
 def test_a_smarthost_without_a_login_needs_no_secret_and_still_gets_no_clear_text(engine: Engine) -> None:
-    text = main_cf(engine, smarthost=Smarthost(host="smart.test", port=25))
+    text = main_cf(engine, smarthost=smarthost(port=25))
     assert "smtp_sasl" not in text
     assert "smarthost" not in files(engine, "run-secrets")
     assert "smtp_tls_security_level = encrypt\n" in text
 
 
-def test_a_smarthost_with_a_ca_of_its_own_proves_its_name_even_without_a_login(engine: Engine) -> None:
-    text = main_cf(engine, smarthost=Smarthost(host="smart.test", ca="its ca\n"))
+def test_a_smarthost_with_a_ca_of_its_own_proves_its_name_even_without_a_login(
+    engine: Engine, ca: str
+) -> None:
+    text = main_cf(engine, smarthost=smarthost(caFile=ca))
     assert "smtp_tls_security_level = secure\n" in text
     assert "smtp_tls_CAfile = /etc/postfix/tls/smarthost-ca.pem\n" in text
 
@@ -149,7 +151,8 @@ def test_without_a_smarthost_mail_reaches_servers_that_know_no_tls(engine: Engin
 def test_users_reach_the_limit_of_recipients_that_was_set(
     engine: Engine, recipients: int, hard_limit: int
 ) -> None:
-    declare(lambda: Postfix("mta", sample_args(recipients=recipients)))
+    given = limits(recipients=recipients, clients={"recipientRate": 0})
+    declare(lambda: Postfix("mta", sample_args(limits=given)))
     found = files(engine, "etc-postfix")
     assert found["master.cf"].count(f"-o smtpd_recipient_limit={hard_limit}\n") == 2
     assert f"-gt {recipients} " in found["recipient-limit"]
@@ -161,11 +164,7 @@ def test_a_host_name_that_is_a_hosted_domain_is_not_claimed_twice(engine: Engine
 
 def test_others_learn_its_name_once_it_is_healthy(engine: Engine) -> None:
     seen: list[Any] = []
-
-    def program() -> None:
-        component = Postfix("mta", sample_args())
-        component.host.apply(seen.append)
-        component.queue_volume.apply(seen.append)
-
-    declare(program)
-    assert sorted(seen) == ["mailinfra-test-queue", "postfix"]
+    declare(lambda: pulumi.Output.from_input(Postfix("mta", sample_args()).peer.host).apply(seen.append))
+    assert seen == ["postfix"]
+    (outputs,) = [given for urn, given in engine.registered.items() if urn.endswith("::mta")]
+    assert outputs == {"host": "postfix", "queue_volume": "mailinfra-test-queue"}

@@ -4,6 +4,7 @@ from pulumi import ResourceOptions
 
 from mailinfra.components.accounts import Accounts, AccountsArgs
 from mailinfra.components.own_provider import Connection, Provider, Schema
+from mailinfra.config.accounts.lists import AccountsConfig
 from tests.graph.conftest import Engine, declare, plain
 
 CONNECTION = Connection(host="127.0.0.1", port=3306, user="deploy", password="hunter2")
@@ -20,7 +21,7 @@ def test_our_provider_is_declared_and_knows_nothing_of_the_stack(engine: Engine)
 def test_a_component_hands_the_declared_provider_on(engine: Engine) -> None:
     def program() -> None:
         options = ResourceOptions(providers=[Provider("ours")])
-        Accounts("accounts", AccountsArgs(connection=CONNECTION, domains={}), options)
+        Accounts("accounts", AccountsArgs(connection=CONNECTION, declared=AccountsConfig()), options)
 
     declare(program)
     (directory,) = engine.created("mailinfra:index:Directory")

@@ -1,42 +1,34 @@
 """What Roundcube declares: the container, its environment, its files and secrets, and no data of its own."""
 
+from dataclasses import replace
 from typing import Any
 
 import pulumi
 import pytest
 
 from mailinfra.components.roundcube import Roundcube, RoundcubeArgs
-from mailinfra.containers.images import Pulled
 from tests.graph.conftest import CONTAINER, VOLUME, Engine, declare, is_secret, plain
+from tests.samples import dovecot_peer, limits, login, ports, roundcube_args
 
 SECRETS = "webmail-service-run-secrets-filler"
 
 
 def sample_args(**changes: Any) -> RoundcubeArgs:
-    values: dict[str, Any] = {
-        "stack": "mailinfra-test",
-        "image": Pulled(reference="example:1@sha256:00"),
-        "hostname": "mail.example.test",
-        "network": "net",
-        "address": "192.0.2.5",
-        "listen": ["127.0.0.1", "::1"],
-        "port": 18443,
-        "redirect_port": 18000,
-        "imap_host": pulumi.Output.from_input("dovecot"),
-        "smtp_host": pulumi.Output.from_input("postfix"),
-        "mail_ca": "mail ca\n",
-        "database_host": pulumi.Output.from_input("mysql"),
-        "database_port": 3306,
-        "database_user": "roundcube",
-        "database_password": "hunter2",
-        "passwords_user": "passwords",
-        "passwords_password": "hunter3",
-        "database_ca": "database ca\n",
-        "certificate": "certificate\n",
-        "key": "private\n",
-        "message_size": 50 * 1024**2,
-    }
-    return RoundcubeArgs(**{**values, **changes})
+    sample = roundcube_args(
+        database=login(
+            "roundcube",
+            host=pulumi.Output.from_input("mysql"),
+            name="roundcube",
+            password="hunter2",
+            ca="database ca\n",
+        ),
+        passwords=login("passwords", password="hunter3"),
+        dovecot=dovecot_peer(host=pulumi.Output.from_input("dovecot"), ca="mail ca\n"),
+        ports=ports(webmail=18443, webmailRedirect=18000),
+    )
+    place = replace(sample.place, listen=["127.0.0.1", "::1"])
+    postfix = replace(sample.postfix, host=pulumi.Output.from_input("postfix"))
+    return replace(sample, **{"place": place, "postfix": postfix, **changes})
 
 
 def files(engine: Engine, folder: str) -> dict[str, str]:
@@ -83,7 +75,7 @@ def test_https_and_the_way_to_it_are_published_on_each_address_and_nothing_else(
 
 
 def test_plain_http_can_be_off(engine: Engine) -> None:
-    declare(lambda: Roundcube("webmail", sample_args(redirect_port=None)))
+    declare(lambda: Roundcube("webmail", sample_args(ports=ports(webmail=18443, webmailRedirect=False))))
     assert {port["internal"] for port in container(engine)["ports"]} == {8443, 18443}
 
 
@@ -135,7 +127,8 @@ def test_our_own_ca_is_trusted_where_there_is_one(webmail: Engine) -> None:
 
 
 def test_a_public_certificate_is_held_to_the_public_cas(engine: Engine) -> None:
-    declare(lambda: Roundcube("webmail", sample_args(mail_ca="", database_ca="")))
+    public = sample_args(dovecot=dovecot_peer(ca=""), database=login("roundcube", ca=""))
+    declare(lambda: Roundcube("webmail", public))
     assert files(engine, "etc-mailinfra")["mail-ca.pem"] == "\n", "an upload without any content is refused"
     text = files(engine, "var-roundcube-config")["mailinfra.php"]
     assert "'cafile' => '/etc/ssl/certs/ca-certificates.crt'" in text
@@ -148,7 +141,8 @@ def test_the_images_own_php_settings_are_added_to_and_not_hidden(webmail: Engine
 
 
 def test_it_has_memory_for_the_largest_message(engine: Engine) -> None:
-    declare(lambda: Roundcube("webmail", sample_args(message_size=200 * 1024**2)))
+    large = sample_args(limits=limits(messageSize="200M"))
+    declare(lambda: Roundcube("webmail", large))
     assert container(engine)["memory"] > 5 * 200
     assert container(engine)["tmpfs"]["/tmp"].endswith("size=664m")
 
@@ -159,6 +153,6 @@ def test_it_is_healthy_only_while_visitors_see_the_login_form(webmail: Engine) -
 
 
 def test_others_learn_its_name_once_it_is_healthy(engine: Engine) -> None:
-    seen: list[Any] = []
-    declare(lambda: Roundcube("webmail", sample_args()).host.apply(seen.append))
-    assert seen == ["webmail"]
+    declare(lambda: Roundcube("webmail", sample_args()))
+    (outputs,) = [given for urn, given in engine.registered.items() if urn.endswith("::webmail")]
+    assert outputs == {"host": "webmail"}

@@ -1,20 +1,20 @@
 """What every container of ours has in common."""
 
+from dataclasses import replace
+
 import pytest
 
 from mailinfra.containers.config_volumes import Folder
-from mailinfra.containers.images import Built, Pulled
-from mailinfra.containers.service import Health, Mount, PublishedPort, Service, ServiceArgs
+from mailinfra.containers.images import Built, ImageSource
+from mailinfra.containers.place import PublishedPort
+from mailinfra.containers.service import Health, Mount, Service, ServiceArgs
 from tests.graph.conftest import CONTAINER, IMAGE, VOLUME, Engine, declare, is_secret, plain
+from tests.samples import PLACE
 
 
-def sample_args(**changes: object) -> ServiceArgs:
+def sample_args(image: ImageSource = PLACE.image, **changes: object) -> ServiceArgs:
     values: dict[str, object] = {
-        "stack": "mailinfra-test",
-        "alias": "imap",
-        "image": Pulled(reference="example:1@sha256:00"),
-        "network": "net",
-        "address": "192.0.2.3",
+        "place": replace(PLACE, alias="imap", image=image),
         "folders": [
             Folder(path="/etc/dovecot", files={"dovecot.conf": "a = b\n"}),
             Folder(path="/run/secrets", files={"password": "hunter2"}, secret=True),

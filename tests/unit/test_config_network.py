@@ -137,19 +137,3 @@ def test_a_malformed_subnet_is_refused_with_its_place() -> None:
         "/29 or shorter; "
         "given '192.168.94.0/30'"
     ]
-
-
-def test_gateway_and_containers_get_the_first_addresses_of_the_subnet() -> None:
-    network = accepted(form(network={"subnet": "10.9.8.0/24", "subnet6": "fd00:98::/64"})).network
-    assert network.hosts() == {
-        "gateway": "10.9.8.1",
-        "mysql": "10.9.8.2",
-        "dovecot": "10.9.8.3",
-        "postfix": "10.9.8.4",
-        "webmail": "10.9.8.5",
-    }
-    assert network.hosts6()["webmail"] == "fd00:98::5"
-
-
-def test_containers_have_no_ipv6_without_a_subnet_for_it() -> None:
-    assert accepted(form()).network.hosts6() == {}

@@ -1,37 +1,46 @@
 """The files that Dovecot and Postfix read: as expected, and free of what their parsers accept in silence."""
 
 import re
+import traceback
 from collections import Counter
-from dataclasses import fields, make_dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from jinja2 import Environment, FileSystemLoader, UndefinedError, meta
+from jinja2 import UndefinedError
 
-from mailinfra.components import dovecot
-from mailinfra.components.postfix_files import MAPS, TEMPLATES
+from mailinfra.components import dovecot, postfix
+from mailinfra.config.mail import ReceivingConfig, SmarthostConfig
 from mailinfra.containers.rendering import CONFIGS, render
-from tests.unit.samples import dovecot_files, map_files, postfix_files
+from mailinfra.hashes import MEMORY_LIMIT_KIB
+from tests.samples import PLACE, SMARTHOST, dovecot_args, login, ports, postfix_args
+from tests.unit.templates import leaves, names_in, without
 
 GOLDEN = Path(__file__).parent / "golden"
-RENDERED: dict[str, Any] = {
-    **{f"dovecot/{path}": dovecot_files() for path in dovecot.TEMPLATES},
-    **{f"postfix/{path}": postfix_files() for path in TEMPLATES},
-    **{f"postfix/{path}": map_files() for path in MAPS},
+VALUES: dict[str, dict[str, Any]] = {
+    **{f"dovecot/{path}": dovecot.values(dovecot_args()) for path in dovecot.TEMPLATES},
+    **{f"postfix/{path}": postfix.values(postfix_args()) for path in postfix.TEMPLATES},
+    **{f"postfix/{path}": postfix.map_values(postfix_args()) for path in postfix.MAPS},
 }
-SMARTHOST = {"smarthost_host": "smart.test", "smarthost_port": 465, "smarthost_login": True}
 INCLUDED = {"postfix/submission.cf", "postfix/mysql/connection.cf"}
-DOVECOT = sorted(path for path in RENDERED if path.startswith("dovecot/"))
+DOVECOT = sorted(path for path in VALUES if path.startswith("dovecot/"))
 
 
-def names_in(path: str) -> set[str]:
-    """Return what a template, and those that it includes, ask for."""
-    environment = Environment(loader=FileSystemLoader(CONFIGS), autoescape=False)
-    assert environment.loader is not None
-    tree = environment.parse(environment.loader.get_source(environment, path)[0])
-    inner = [names_in(included) for included in meta.find_referenced_templates(tree) if included]
-    return meta.find_undeclared_variables(tree).union(*inner)
+def dovecot_file(path: str, **changes: Any) -> str:
+    text = dovecot.configuration(dovecot_args(**changes))[path]
+    assert isinstance(text, str), "plain values make a plain text"
+    return text
+
+
+def postfix_file(path: str, **changes: Any) -> str:
+    text = postfix.configuration(postfix_args(**changes))[path]
+    assert isinstance(text, str), "plain values make a plain text"
+    return text
+
+
+def map_file(path: str, **changes: Any) -> str:
+    return render(f"postfix/{path}", postfix.map_values(postfix_args(**changes)))
 
 
 def settings(text: str) -> dict[str, str]:
@@ -44,14 +53,20 @@ def settings(text: str) -> dict[str, str]:
 
 
 def main_cf(**changes: Any) -> dict[str, str]:
-    return settings(render("postfix/main.cf", postfix_files(**changes)))
+    return settings(postfix_file("main.cf", **changes))
 
 
-@pytest.mark.parametrize("path", sorted(RENDERED))
+@pytest.mark.parametrize("path", sorted(path for path in VALUES if names_in(path)))
 def test_each_file_is_what_was_reviewed(path: str) -> None:
-    assert render(path, RENDERED[path]) == (GOLDEN / path).read_text(), (
+    assert render(path, VALUES[path]) == (GOLDEN / path).read_text(), (
         "the daemon would read something new: review it, then copy it to tests/unit/golden"
     )
+
+
+def test_a_file_that_asks_for_nothing_is_what_lies_under_configs() -> None:
+    for path in (path for path in VALUES if not names_in(path)):
+        assert render(path, VALUES[path]) == (CONFIGS / path).read_text()
+        assert not (GOLDEN / path).exists(), "a copy of a file that is never filled can only go stale"
 
 
 def test_no_file_under_configs_is_forgotten() -> None:
@@ -61,44 +76,48 @@ def test_no_file_under_configs_is_forgotten() -> None:
         for path in (CONFIGS / folder).rglob("*")
         if path.is_file()
     }
-    assert ours == set(RENDERED) | INCLUDED
+    assert ours == set(VALUES) | INCLUDED
 
 
 @pytest.mark.parametrize(
-    ("path", "missing"), [(path, name) for path in sorted(RENDERED) for name in sorted(names_in(path))]
+    ("path", "missing"), [(path, name) for path in sorted(VALUES) for name in sorted(names_in(path))]
 )
 def test_a_missing_value_is_an_error_and_never_an_empty_setting(path: str, missing: str) -> None:
-    values = postfix_files(**SMARTHOST) if missing.startswith("smarthost") else RENDERED[path]
-    rest = {field.name: getattr(values, field.name) for field in fields(values) if field.name != missing}
-    assert len(rest) == len(fields(values)) - 1, f"{path} asks for {missing}, which nothing gives"
-    with pytest.raises(UndefinedError, match=missing):
-        render(path, make_dataclass("Incomplete", rest)(**rest))
+    smarthost = {"smarthost": SMARTHOST} if missing.startswith("smarthost.") else {}
+    with pytest.raises(UndefinedError, match=missing.rpartition(".")[2]):
+        render(path, without({**VALUES[path], **smarthost}, missing))
 
 
 @pytest.mark.parametrize(
-    "values", [dovecot_files(), postfix_files(), map_files()], ids=lambda v: type(v).__name__
+    ("given", "paths"),
+    [
+        (dovecot.values(dovecot_args()), [f"dovecot/{path}" for path in dovecot.TEMPLATES]),
+        (postfix.values(postfix_args()), [f"postfix/{path}" for path in postfix.TEMPLATES]),
+        (postfix.map_values(postfix_args()), [f"postfix/{path}" for path in postfix.MAPS]),
+    ],
+    ids=["dovecot", "postfix", "maps"],
 )
-def test_every_value_is_asked_for(values: Any) -> None:
-    asked = set().union(*(names_in(path) for path, given in RENDERED.items() if type(given) is type(values)))
-    assert {field.name for field in fields(values)} == asked
+def test_every_value_is_asked_for(given: dict[str, Any], paths: list[str]) -> None:
+    asked = set().union(*(names_in(path) for path in paths))
+    assert set(leaves(given)) <= asked, "a value that no file asks for does nothing"
 
 
 @pytest.mark.parametrize("path", DOVECOT)
 def test_no_variable_of_old_dovecot_is_left(path: str) -> None:
-    text = re.sub(r"%\{[^}]*\}", "", render(path, RENDERED[path]))
+    text = re.sub(r"%\{[^}]*\}", "", render(path, VALUES[path]))
     assert not re.search(r"%[A-Za-z]", text), (
         "Dovecot 2.4 takes it for the name of a folder that all users share"
     )
 
 
 def test_dovecots_first_setting_is_the_release_it_is_written_for() -> None:
-    lines = render("dovecot/dovecot.conf", dovecot_files()).splitlines()
+    lines = dovecot_file("dovecot.conf").splitlines()
     first = next(line for line in lines if line and not line.startswith("#"))
     assert first == "dovecot_config_version = 2.4.1"
 
 
 def test_certificate_and_key_are_not_swapped() -> None:
-    text = render("dovecot/conf.d/ssl.conf", dovecot_files())
+    text = dovecot_file("conf.d/ssl.conf")
     assert "ssl_server_cert_file = /etc/dovecot/tls/certificate.pem" in text
     assert "ssl_server_key_file = /run/secrets/tls.key" in text
     key, certificate = main_cf()["smtpd_tls_chain_files"].split(", ")
@@ -106,14 +125,12 @@ def test_certificate_and_key_are_not_swapped() -> None:
 
 
 def test_dovecot_believes_nobody_but_the_webmail() -> None:
-    (line,) = re.findall(
-        "^login_trusted_networks.*", render("dovecot/conf.d/protocols.conf", dovecot_files()), re.M
-    )
+    (line,) = re.findall("^login_trusted_networks.*", dovecot_file("conf.d/protocols.conf"), re.M)
     assert line == "login_trusted_networks = 192.0.2.5 2001:db8::5"
 
 
 def test_passwords_never_travel_in_clear_and_are_never_logged() -> None:
-    text = "".join(render(path, dovecot_files()) for path in DOVECOT)
+    text = "".join(dovecot_file(path) for path in dovecot.TEMPLATES)
     assert "auth_allow_cleartext = no" in text
     assert "ssl = required" in text
     assert "auth_verbose_passwords = no" in text
@@ -121,7 +138,7 @@ def test_passwords_never_travel_in_clear_and_are_never_logged() -> None:
 
 
 def test_a_change_to_anything_that_a_login_depends_on_empties_the_cache() -> None:
-    text = render("dovecot/ext/sql.conf.ext", dovecot_files())
+    text = dovecot_file("ext/sql.conf.ext")
     asked, watched = text.split("dict_server {")
     columns = set(re.findall(r"\b(userid|domain|password|enabled|imap|pop3|submission|home)\b", asked))
     assert {"password", "enabled", "imap", "pop3", "submission", "home"} <= columns
@@ -132,7 +149,7 @@ def test_a_change_to_anything_that_a_login_depends_on_empties_the_cache() -> Non
 
 
 def test_mail_is_deleted_only_where_it_is_marked_and_no_account_has_its_folder() -> None:
-    text = render("dovecot/ext/sql.conf.ext", dovecot_files()).replace("\\\n", "")
+    text = dovecot_file("ext/sql.conf.ext").replace("\\\n", "")
     (deletions,) = re.findall(r"sql_table = (.*) AS deletions", text)
     conditions = deletions.partition(" WHERE ")[2].removesuffix(")")
     assert [" ".join(one.split()) for one in conditions.split(" AND ")] == [
@@ -144,11 +161,11 @@ def test_mail_is_deleted_only_where_it_is_marked_and_no_account_has_its_folder()
 
 
 def test_argon2_workers_together_stay_below_the_memory_limit() -> None:
-    assert dovecot.AUTH_WORKERS * 64 <= dovecot.MEMORY_MIB / 2
+    assert dovecot.AUTH_WORKERS * MEMORY_LIMIT_KIB / 1024 <= dovecot.MEMORY_MIB / 2
 
 
 def test_a_turned_off_pop3_is_not_served_at_all() -> None:
-    assert "pop3" not in render("dovecot/conf.d/protocols.conf", dovecot_files(pop3=False))
+    assert "pop3" not in dovecot_file("conf.d/protocols.conf", ports=ports(pop3=False, pop3s=False))
 
 
 def test_only_loopback_is_trusted() -> None:
@@ -167,7 +184,7 @@ def test_no_domain_is_local() -> None:
 
 def test_auth_is_off_but_on_the_ports_of_users() -> None:
     assert main_cf()["smtpd_sasl_auth_enable"] == "no"
-    services = re.split(r"\n(?=\S)", render("postfix/master.cf", postfix_files()))
+    services = re.split(r"\n(?=\S)", postfix_file("master.cf"))
     with_auth = {text.split()[0] for text in services if "smtpd_sasl_auth_enable=yes" in text}
     assert with_auth == {"587", "465"}
 
@@ -179,27 +196,29 @@ def test_nothing_is_exempt_from_the_lines_that_end_as_they_should() -> None:
 
 
 def test_every_name_in_main_cf_is_given_once_whatever_the_values() -> None:
-    for changes in ({}, SMARTHOST):
+    for changes in ({}, {"smarthost": SMARTHOST}):
         assert main_cf(**changes)
     assert main_cf(postmaster=None)["virtual_alias_domains"] == ""
 
 
 def test_a_smarthost_that_gets_a_password_proves_its_name_first() -> None:
-    parameters = main_cf(**{**SMARTHOST, "smarthost_port": 587, "outbound_tls": "secure"})
+    parameters = main_cf(smarthost=SmarthostConfig(host="smart.test", port=587, username="us"))
     assert parameters["relayhost"] == "[smart.test]:587"
     assert parameters["smtp_tls_security_level"] == "secure"
     assert "smtp_tls_wrappermode" not in parameters
-    assert main_cf(**SMARTHOST)["smtp_tls_wrappermode"] == "yes"
+    assert main_cf(smarthost=SMARTHOST)["smtp_tls_wrappermode"] == "yes"
 
 
 def test_a_machine_without_dns_asks_nobody_about_domains() -> None:
-    assert "unknown" not in "".join(main_cf(check_domains=False).values())
+    assert "unknown" not in "".join(
+        main_cf(receiving=ReceivingConfig.model_validate({"checkDomains": False})).values()
+    )
     assert main_cf()["smtpd_sender_restrictions"].endswith("reject_unknown_sender_domain")
 
 
 def test_a_dovecot_that_is_away_is_waited_for_and_its_mail_never_bounced() -> None:
     table = main_cf()["lmtp_delivery_status_filter"].removeprefix("regexp:/etc/postfix/")
-    (rule,) = [line for line in render(f"postfix/{table}", postfix_files()).splitlines() if line[0] == "/"]
+    (rule,) = [line for line in postfix_file(table).splitlines() if line[0] == "/"]
     assert rule == r"/^5(\.4\.4 .*)/ 4$1", "the name of a stopped container is unknown: 5.4.4 by default"
 
 
@@ -208,29 +227,33 @@ def test_mailboxes_come_before_the_catch_all() -> None:
     assert maps.index("mysql/mailboxes.cf") < maps.index("mysql/catch-alls.cf")
 
 
-@pytest.mark.parametrize("path", MAPS)
+@pytest.mark.parametrize("path", postfix.MAPS)
 def test_every_value_in_a_query_is_quoted(path: str) -> None:
-    query = render(f"postfix/{path}", map_files()).partition("query = ")[2]
+    query = map_file(path).partition("query = ")[2]
     assert re.search("'%[sud]'", query)
     assert not re.search("(?<!')%[sud]|%[sud](?!')", query), "Postfix escapes what is between quotes"
 
 
 def test_the_databases_password_does_not_show_in_a_traceback() -> None:
-    assert "sample-password" not in repr(map_files())
+    assert "sample-password" not in repr(postfix_args())
+    try:
+        render("postfix/mysql/domains.cf", without(postfix.map_values(postfix_args()), "database.host"))
+    except UndefinedError:
+        assert "sample-password" not in traceback.format_exc()
+    else:
+        pytest.fail("a value is missing")
 
 
 def test_a_database_proves_its_name_to_postfix_by_whatever_ca() -> None:
-    text = render(
-        "postfix/mysql/domains.cf", map_files(database_ca_file="/etc/ssl/certs/ca-certificates.crt")
-    )
+    text = map_file("mysql/domains.cf", database=login("postfix", ca=""))
     assert "tls_CAfile = /etc/ssl/certs/ca-certificates.crt\n" in text
     assert "tls_verify_cert = yes\n" in text
 
 
 def test_a_second_address_of_the_host_has_inner_ports_of_its_own_with_the_same_rules() -> None:
-    ports = {"smtp_ports": [25, 10025], "submission_ports": [587, 10587], "submissions_ports": [465, 10465]}
-    services = re.split(r"\n(?=\S)", render("postfix/master.cf", postfix_files(**ports)))
-    for first, second in ports.values():
+    text = postfix_file("master.cf", place=replace(PLACE, listen=["127.0.0.1", "::1"]))
+    services = re.split(r"\n(?=\S)", text)
+    for first, second in ((25, 10025), (587, 10587), (465, 10465)):
         (one,), (other,) = (
             [text for text in services if re.match(rf"{port}\s", text)] for port in (first, second)
         )

@@ -9,28 +9,32 @@ from dataclasses import dataclass, replace
 import pulumi_mysql as mysql
 from pulumi import ComponentResource, Output, ResourceOptions
 
-from mailinfra.components.database.server import ExistingServer, OwnServer, existing, own
+from mailinfra.components.database.server import (
+    CHARACTER_SET,
+    COLLATION,
+    ExistingServer,
+    OwnServer,
+    existing,
+    own,
+)
 from mailinfra.components.database.stale_users import no_stale_users
-from mailinfra.components.database.users import RIGHTS, SERVICES, ServiceUser, Users
+from mailinfra.components.database.users import DATABASES, RIGHTS, SERVICES, Users
+from mailinfra.components.handles import DatabaseLogin
 from mailinfra.components.own_provider import Connection, Rights, Schema
+from mailinfra.config.storage import Databases
 from mailinfra.containers.durability import durable
 from mailinfra.types import OnDestroy
-
-DATABASES = ("mail", "roundcube")
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseArgs:
     """What the database is made of."""
 
-    stack: str
-    """`<project>-<stack>`: the front of every fixed name."""
-
     server: OwnServer | ExistingServer
     """Where it runs."""
 
     clients: Mapping[str, str]
-    """Service (dovecot, postfix, roundcube) -> address that it logs in from."""
+    """Service (dovecot, postfix, roundcube) -> its address on the network."""
 
     on_destroy: OnDestroy = OnDestroy.RETAIN
     """What becomes of the data when the stack is destroyed."""
@@ -39,20 +43,11 @@ class DatabaseArgs:
 class Database(ComponentResource):
     """The database of one mail server."""
 
-    host: Output[str]
-    """Name under which the daemons reach it; known once it is healthy."""
-
-    port: Output[int]
-    """TCP port there."""
-
-    ca: Output[str]
-    """PEM of the CA that signed its certificate; empty where none is known."""
-
     connection: Connection
     """How this machine reaches the `mail` database, once its tables are there."""
 
-    users: Mapping[str, ServiceUser]
-    """Service -> its login; `passwords` is the one that webmail changes passwords with."""
+    logins: Mapping[str, DatabaseLogin]
+    """User -> how its service logs in; `passwords` is the one that webmail changes passwords with."""
 
     def __init__(self, name: str, args: DatabaseArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("mailinfra:index:Database", name, None, opts)
@@ -60,23 +55,25 @@ class Database(ComponentResource):
 
         server = args.server
         reached = (
-            own(name, args.stack, server, args.on_destroy, child)
+            own(name, server, args.on_destroy, child)
             if isinstance(server, OwnServer)
             else existing(name, server, child)
         )
+        is_own = isinstance(server, OwnServer)
+        is_there = isinstance(server, OwnServer) or server.given.databases is Databases.ADOPT
         databases = [
             mysql.Database(
                 f"{name}-{each}",
                 name=each,
                 # Without both, every preview shows a change.
-                default_character_set="utf8mb4",
-                default_collation="utf8mb4_0900_ai_ci",
+                default_character_set=CHARACTER_SET,
+                default_collation=COLLATION,
                 opts=ResourceOptions.merge(
                     ResourceOptions.merge(child, durable(args.on_destroy)),
                     ResourceOptions(
                         provider=reached.provider,
                         # The init file creates them at every start: a retained data volume is adopted.
-                        import_=each if isinstance(server, OwnServer) or server.adopt else None,
+                        import_=each if is_there else None,
                     ),
                 ),
             )
@@ -87,7 +84,11 @@ class Database(ComponentResource):
             reached.connection,
             ResourceOptions.merge(child, ResourceOptions(depends_on=databases)),
         )
-        hosts = {user: args.clients[SERVICES.get(user, user)] for user in sorted(RIGHTS)}
+        hosts = {
+            # Somebody's server sees the address that Docker gives to what leaves the machine.
+            user: args.clients[SERVICES.get(user, user)] if is_own else "%"
+            for user in sorted(RIGHTS)
+        }
         users = Users(
             provider=reached.provider,
             tables=schema,
@@ -95,19 +96,29 @@ class Database(ComponentResource):
             deleted_with=reached.data,
             child=child,
         )
-        self.users = {user: users.create(f"{name}-{user}", user, host) for user, host in hosts.items()}
-        granted = [grant for user in self.users.values() for grant in user.grants]
+        made = {user: users.create(f"{name}-{user}", user, host) for user, host in hosts.items()}
         Rights(
             f"{name}-rights",
             reached.connection,
             hosts,
             {user: [one for right in rights for one in right.single()] for user, rights in RIGHTS.items()},
-            ResourceOptions.merge(child, ResourceOptions(depends_on=granted)),
+            ResourceOptions.merge(
+                child,
+                ResourceOptions(depends_on=[grant for user in made.values() for grant in user.grants]),
+            ),
         )
-        self.host = reached.host
-        self.port = Output.from_input(reached.port)
-        self.ca = reached.ca
+        self.logins = {
+            user: DatabaseLogin(
+                host=reached.host,
+                port=reached.port,
+                name=RIGHTS[user][0].database,
+                user=one.name,
+                password=one.password,
+                ca=reached.ca,
+            )
+            for user, one in made.items()
+        }
         # Whoever connects finds the tables.
         ready = Output.all(reached.connection.host, schema.revision).apply(lambda known: str(known[0]))
         self.connection = replace(reached.connection, host=ready)
-        self.register_outputs({"host": self.host, "port": self.port})
+        self.register_outputs({"host": reached.host, "port": reached.port})

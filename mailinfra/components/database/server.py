@@ -7,38 +7,39 @@ of services (database.py).
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 import pulumi_docker as docker
 import pulumi_mysql as mysql
 from pulumi import Input, Output, Resource, ResourceOptions
 
-from mailinfra.components.database.users import password
+from mailinfra.components.database.users import DATABASES, password
+from mailinfra.components.handles import Identity
 from mailinfra.components.own_provider import Connection
+from mailinfra.config.storage import ExternalDatabaseConfig
 from mailinfra.containers.config_volumes import Folder
 from mailinfra.containers.durability import durable
-from mailinfra.containers.images import ImageSource
-from mailinfra.containers.rendering import render, text_of
-from mailinfra.containers.service import Health, Mount, PublishedPort, Service, ServiceArgs
-from mailinfra.types import OnDestroy
+from mailinfra.containers.place import Place, PublishedPort
+from mailinfra.containers.rendering import rendered, text_of
+from mailinfra.containers.service import Health, Mount, Service, ServiceArgs
+from mailinfra.types import MIB, OnDestroy
 
 PORT = 3306
 
+CHARACTER_SET, COLLATION = "utf8mb4", "utf8mb4_0900_ai_ci"
+"""Of every database: the server's default, which each of them says all the same."""
+
 _LOOPBACK = "127.0.0.1"
 _TMP = "mode=1777,size=64m"
+_UID, _GID = 999, 999  # as in the official image
 
 
 @dataclass(frozen=True, kw_only=True)
 class OwnServer:
     """A MySQL server in a container of ours."""
 
-    image: ImageSource
-    """The official image, or one that answers to the same environment."""
-
-    network: Input[str]
-    """Name of the Docker network shared with the daemons."""
-
-    address: str
-    """IPv4 address on that network."""
+    place: Place
+    """Where it runs: the official image, or one that answers to the same environment."""
 
     gateway: str
     """The network's gateway: where the machine itself comes from, and so the deployment."""
@@ -46,40 +47,22 @@ class OwnServer:
     port: int
     """TCP port on this machine's loopback that the deployment goes through."""
 
-    memory_mib: int
-    """Memory limit in MiB."""
+    memory: int
+    """Memory limit in bytes."""
 
-    certificate: Input[str]
-    """PEM of the server's certificate, which names `mysql` and 127.0.0.1."""
-
-    key: Input[str]
-    """PEM of its private key."""
-
-    ca: Input[str]
-    """PEM of the CA that signed it."""
+    identity: Identity
+    """What it shows; the certificate names its alias and 127.0.0.1."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExistingServer:
-    """Somebody's MySQL server, 8.4 or newer."""
+    """Somebody's MySQL server."""
 
-    host: str
-    """Name or address, as this machine and the containers reach it."""
+    given: ExternalDatabaseConfig
+    """Where it is, and who administrates it."""
 
-    port: int
-    """TCP port."""
-
-    administrator: str
-    """User that may create databases and users, and grant rights."""
-
-    password: Input[str]
+    password: Input[str] = field(repr=False)
     """The administrator's password; becomes a secret."""
-
-    adopt: bool
-    """Whether the databases exist already."""
-
-    ca_file: str | None = None
-    """PEM file of the CA that signed the server's certificate; None for the public ones."""
 
 
 class Role(StrEnum):
@@ -88,22 +71,6 @@ class Role(StrEnum):
     ROOT = "root"
     DEPLOY = "deploy"
     HEALTH = "health"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ServerFile:
-    """What configs/mysql/conf.d/ asks for."""
-
-    buffer_pool_mib: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class LoginFiles:
-    """What configs/mysql/init.sql and health.cnf ask for."""
-
-    gateway: str
-    deploy_password: str = field(repr=False)
-    health_password: str = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,33 +96,29 @@ class Reached:
     """The volume that everything in it is kept in; None where that is somebody else's."""
 
 
-def own(name: str, stack: str, server: OwnServer, on_destroy: OnDestroy, child: ResourceOptions) -> Reached:
+def own(name: str, server: OwnServer, on_destroy: OnDestroy, child: ResourceOptions) -> Reached:
     """Return a server that was started for this stack and answers."""
     passwords = {role: password(f"{name}-{role}-password", child) for role in Role}
     data = docker.Volume(
         f"{name}-data",
-        name=f"{stack}-mysql",  # fixed: the next `up` after a `destroy` finds the accounts again
+        name=f"{server.place.stack}-mysql",  # fixed: the next `up` after a `destroy` finds the accounts again
         opts=ResourceOptions.merge(child, durable(on_destroy)),
     )
     service = Service(
         f"{name}-service",
         ServiceArgs(
-            stack=stack,
-            alias="mysql",
-            image=server.image,
-            network=server.network,
-            address=server.address,
+            place=server.place,
             folders=_folders(server, passwords),
             mounts=[Mount(path="/var/lib/mysql", source=data.name)],
-            tmpfs={"/tmp": _TMP, "/var/run/mysqld": "uid=999,gid=999,mode=0755,size=1m"},  # noqa: S108
+            tmpfs={"/tmp": _TMP, "/var/run/mysqld": f"uid={_UID},gid={_GID},mode=0755,size=1m"},  # noqa: S108
             ports=[PublishedPort(internal=PORT, external=server.port, address=_LOOPBACK)],
             # `mysqladmin ping` is content with "Access denied"; the socket answers during the first start.
             health=Health(
                 command=["mysql", "--defaults-file=/run/secrets/health.cnf", "--execute=DO 1"],
                 startup_seconds=240,
             ),
-            memory_mib=server.memory_mib,
-            user="999:999",
+            memory_mib=server.memory // MIB,
+            user=f"{_UID}:{_GID}",
             environment={
                 "MYSQL_ROOT_PASSWORD_FILE": "/run/secrets/root_password",
                 "MYSQL_ROOT_HOST": "localhost",
@@ -171,12 +134,12 @@ def own(name: str, stack: str, server: OwnServer, on_destroy: OnDestroy, child: 
         port=server.port,
         user=Role.DEPLOY.value,
         password=passwords[Role.DEPLOY],
-        ca=server.ca,
+        ca=server.identity.ca,
     )
     return Reached(
         host=service.host,
         port=PORT,
-        ca=Output.from_input(server.ca),
+        ca=Output.from_input(server.identity.ca),
         connection=connection,
         # It cannot be told our CA. Over loopback there is nobody between.
         provider=_provider(name, endpoint, Role.DEPLOY.value, passwords[Role.DEPLOY], "skip-verify", child),
@@ -185,50 +148,70 @@ def own(name: str, stack: str, server: OwnServer, on_destroy: OnDestroy, child: 
 
 
 def _folders(server: OwnServer, passwords: Mapping[Role, Output[str]]) -> list[Folder]:
-    known = Output.all(deploy=passwords[Role.DEPLOY], health=passwords[Role.HEALTH]).apply(
-        lambda each: LoginFiles(
-            gateway=server.gateway, deploy_password=each["deploy"], health_password=each["health"]
-        )
-    )
-    settings = ServerFile(buffer_pool_mib=max(32, server.memory_mib // 8))
+    logins = login_values(server, passwords[Role.DEPLOY], passwords[Role.HEALTH])
     return [
         Folder(
             path="/etc/mysql/conf.d",
-            files={"mailinfra.cnf": render("mysql/conf.d/mailinfra.cnf", settings)},
+            files={"mailinfra.cnf": rendered("mysql/conf.d/mailinfra.cnf", values(server))},
         ),
-        Folder(path="/etc/mailinfra", files={"ca.pem": server.ca, "certificate.pem": server.certificate}),
+        Folder(
+            path="/etc/mailinfra",
+            files={"ca.pem": server.identity.ca, "certificate.pem": server.identity.certificate},
+        ),
         Folder(
             path="/run/secrets",
             files={
-                "health.cnf": known.apply(lambda each: render("mysql/health.cnf", each)),
-                "init.sql": known.apply(lambda each: render("mysql/init.sql", each)),
+                "health.cnf": rendered("mysql/health.cnf", logins),
+                "init.sql": rendered("mysql/init.sql", logins),
                 "root_password": passwords[Role.ROOT],
-                "server.key": server.key,
+                "server.key": server.identity.key,
             },
             secret=True,
         ),
     ]
 
 
+def values(server: OwnServer) -> dict[str, Any]:
+    """Return what configs/mysql/conf.d/ may ask for."""
+    return {
+        "character_set": CHARACTER_SET,
+        "collation": COLLATION,
+        "buffer_pool_mib": max(32, server.memory // MIB // 8),
+    }
+
+
+def login_values(server: OwnServer, deploy: Input[str], health: Input[str]) -> dict[str, Any]:
+    """Return what init.sql and health.cnf may ask for; `deploy` and `health` are passwords."""
+    return {
+        "character_set": CHARACTER_SET,
+        "collation": COLLATION,
+        "databases": DATABASES,
+        "gateway": server.gateway,
+        "deploy_password": deploy,
+        "health_password": health,
+    }
+
+
 def existing(name: str, server: ExistingServer, child: ResourceOptions) -> Reached:
     """Return somebody's server, which is taken to answer."""
-    ca = text_of(server.ca_file) if server.ca_file is not None else ""
+    given = server.given
+    ca = text_of(given.ca_file) if given.ca_file is not None else ""
     secret = Output.secret(server.password)
-    endpoint = Output.from_input(f"{server.host}:{server.port}")
+    endpoint = Output.from_input(f"{given.host}:{given.port}")
     return Reached(
-        host=Output.from_input(server.host),
-        port=server.port,
+        host=Output.from_input(given.host),
+        port=given.port,
         ca=Output.from_input(ca),
         connection=Connection(
-            host=server.host,
-            port=server.port,
-            user=server.administrator,
+            host=given.host,
+            port=given.port,
+            user=given.administrator,
             password=secret,
             ca=ca,
         ),
         # This provider cannot be told a CA. It asks the public ones, or with another one nobody.
         provider=_provider(
-            name, endpoint, server.administrator, secret, "skip-verify" if ca else "true", child
+            name, endpoint, given.administrator, secret, "skip-verify" if ca else "true", child
         ),
         data=None,
     )

@@ -1,6 +1,7 @@
-"""Grants: the database user of one service, with just the rights that it needs.
+"""Users: the database user of one service, with just the rights that it needs.
 
-Owns how a right is given and taken away. Does not own the databases or their tables (database.py).
+Owns how a right is given and taken away, and the databases' names. Does not own their tables
+(own_provider.py).
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,13 @@ import pulumi_mysql as mysql
 import pulumi_random as random
 from pulumi import Input, Output, Resource, ResourceHookBinding, ResourceOptions
 
+from mailinfra.components.own_provider import MAIL
 from mailinfra.containers.service import after
+
+ROUNDCUBE = "roundcube"
+"""Name of the webmail's database."""
+
+DATABASES = (MAIL, ROUNDCUBE)
 
 PASSWORD_LENGTH = 32
 """Characters, letters and digits alone: SQL and DSNs take them unescaped. A change rotates every password."""
@@ -49,29 +56,29 @@ RIGHTS: dict[str, tuple[Right, ...]] = {
     # Whoever is logged in to webmail changes a password, so this user sees none and changes nothing else.
     "passwords": (
         Right(
-            database="mail",
+            database=MAIL,
             table="users",
             privileges=["SELECT (userid, domain, enabled, password_policy)", "UPDATE (password)"],
         ),
     ),
     "dovecot": (
         Right(
-            database="mail", table="retired_homes", privileges=["SELECT (home, userid, domain, delete_mail)"]
+            database=MAIL, table="retired_homes", privileges=["SELECT (home, userid, domain, delete_mail)"]
         ),
-        Right(database="mail", table="users", privileges=[SELECT_FOR_DOVECOT]),
+        Right(database=MAIL, table="users", privileges=[SELECT_FOR_DOVECOT]),
     ),
     "postfix": (
-        Right(database="mail", table="aliases", privileges=["SELECT (name, domain, target, may_send)"]),
-        Right(database="mail", table="domains", privileges=["SELECT (name, alias_of, catch_all)"]),
+        Right(database=MAIL, table="aliases", privileges=["SELECT (name, domain, target, may_send)"]),
+        Right(database=MAIL, table="domains", privileges=["SELECT (name, alias_of, catch_all)"]),
         Right(
-            database="mail",
+            database=MAIL,
             table="users",
             privileges=["SELECT (userid, domain, enabled, receives, submission)"],
         ),
     ),
     "roundcube": (
         Right(
-            database="roundcube",
+            database=ROUNDCUBE,
             privileges=[
                 "ALTER",
                 "CREATE",

@@ -3,8 +3,7 @@
 import pulumi
 from pulumi import ResourceOptions
 
-from mailinfra.components.accounts import Accounts, AccountsArgs, Hashing
-from mailinfra.components.own_provider import Connection, Provider, Schema
+from mailinfra.components.own_provider import Connection, Directory, DirectoryArgs, Provider, Schema
 
 config = pulumi.Config()
 where = config.require_object("where")
@@ -20,17 +19,18 @@ connection = Connection(
     database=where["database"],
 )
 schema = Schema("schema", connection, ResourceOptions(provider=ours))
-accounts = Accounts(
-    "accounts",
-    AccountsArgs(
+directory = Directory(
+    "accounts-directory",
+    DirectoryArgs(
         connection=connection,
         domains=declared["domains"],
         mailboxes=declared["mailboxes"],
         aliases=declared["aliases"],
-        delete_mail=declared.get("deleteMail", ()),
         passwords=config.get_secret_object("passwords") or {},
-        hashing=Hashing(memory_kib=8192, iterations=1, parallelism=1),
+        undeclared="keep",
+        delete_mail=dict.fromkeys(declared.get("deleteMail", ()), True),
+        hashing={"memoryKib": 8192, "iterations": 1, "parallelism": 1},
     ),
-    ResourceOptions(providers=[ours], depends_on=[schema]),
+    ResourceOptions(provider=ours, depends_on=[schema]),
 )
-pulumi.export("mailboxes", accounts.initial_passwords)
+pulumi.export("mailboxes", pulumi.Output.secret(directory.initial_passwords))

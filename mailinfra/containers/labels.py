@@ -1,0 +1,11 @@
+"""Labels: what a container, and the network between them, says of itself to whoever lists them.
+
+Owns the names. They are constant, for a changed label replaces what wears it. bootstrap/ and an operator's
+`docker ps --filter` look for them; a test compares.
+"""
+
+STACK = "mailinfra.stack"
+"""`<project>-<stack>`: whose it is."""
+
+SERVICE = "mailinfra.service"
+"""Name of the container on its network."""

@@ -1,0 +1,106 @@
+"""One complete set of args for each daemon: plain values, so that its files are plain texts."""
+
+from dataclasses import replace
+from typing import Any
+
+from mailinfra.components.database.server import OwnServer
+from mailinfra.components.dovecot import PORTS as DOVECOT_PORTS
+from mailinfra.components.dovecot import DovecotArgs
+from mailinfra.components.handles import DatabaseLogin, Identity, Peer
+from mailinfra.components.postfix import PORTS as POSTFIX_PORTS
+from mailinfra.components.postfix import PostfixArgs
+from mailinfra.components.roundcube import RoundcubeArgs
+from mailinfra.config.mail import LimitsConfig, ReceivingConfig, SmarthostConfig, WebmailConfig
+from mailinfra.config.network import PortsConfig
+from mailinfra.config.storage import MailStorageConfig
+from mailinfra.containers.images import Pulled
+from mailinfra.containers.place import Place
+from mailinfra.types import MIB
+
+IDENTITY = Identity(certificate="certificate\n", key="private\n", ca="ca\n")
+PLACE = Place(
+    stack="mailinfra-test",
+    alias="example",
+    image=Pulled(reference="example:1@sha256:00"),
+    network="net",
+    address="192.0.2.3",
+    listen=["127.0.0.1"],
+)
+SMARTHOST = SmarthostConfig(host="smart.test", port=465, username="us")
+
+
+def limits(**changes: Any) -> LimitsConfig:
+    """Return limits with other values for some keys, as a person writes them."""
+    return LimitsConfig.model_validate(changes)
+
+
+def ports(**changes: Any) -> PortsConfig:
+    """Return ports of the host with other values for some keys, as a person writes them."""
+    return PortsConfig.model_validate(changes)
+
+
+def login(user: str, **changes: Any) -> DatabaseLogin:
+    sample = DatabaseLogin(
+        host="mysql", port=3306, name="mail", user=user, password="sample-password", ca="ca\n"
+    )
+    return replace(sample, **changes)
+
+
+def dovecot_peer(**changes: Any) -> Peer:
+    return replace(Peer(host="dovecot", ports=DOVECOT_PORTS, ca="ca\n"), **changes)
+
+
+def own_server(**changes: Any) -> OwnServer:
+    sample = OwnServer(
+        place=replace(PLACE, alias="mysql", address="192.0.2.2"),
+        gateway="192.0.2.1",
+        port=13306,
+        memory=512 * MIB,
+        identity=IDENTITY,
+    )
+    return replace(sample, **changes)
+
+
+def dovecot_args(**changes: Any) -> DovecotArgs:
+    sample = DovecotArgs(
+        place=replace(PLACE, alias="dovecot"),
+        hostname="mail.example.test",
+        identity=IDENTITY,
+        database=login("dovecot"),
+        ports=ports(),
+        webmail_addresses=["192.0.2.5", "2001:db8::5"],
+        mail=MailStorageConfig(),
+    )
+    return replace(sample, **changes)
+
+
+def postfix_args(**changes: Any) -> PostfixArgs:
+    sample = PostfixArgs(
+        place=replace(PLACE, alias="postfix", address="192.0.2.4"),
+        hostname="mail.example.test",
+        identity=IDENTITY,
+        database=login("postfix"),
+        dovecot=dovecot_peer(),
+        ports=ports(),
+        webmail_addresses=["192.0.2.5", "2001:db8::5"],
+        postmaster="postmaster@example.test",
+        limits=limits(),
+        receiving=ReceivingConfig(),
+    )
+    return replace(sample, **changes)
+
+
+def roundcube_args(**changes: Any) -> RoundcubeArgs:
+    sample = RoundcubeArgs(
+        place=replace(PLACE, alias="webmail", address="192.0.2.5"),
+        hostname="mail.example.test",
+        identity=IDENTITY,
+        database=login("roundcube", name="roundcube"),
+        passwords=login("passwords"),
+        dovecot=dovecot_peer(),
+        postfix=Peer(host="postfix", ports=POSTFIX_PORTS, ca="ca\n"),
+        ports=ports(),
+        webmail=WebmailConfig(),
+        limits=limits(),
+    )
+    return replace(sample, **changes)
