@@ -1,6 +1,8 @@
 """The plugin as the engine meets it: a process that speaks gRPC and shows no secret."""
 
+import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent import futures
 from pathlib import Path
@@ -149,3 +151,14 @@ def test_without_an_environment_the_plugin_says_what_brings_one(tmp_path: Path) 
     done = subprocess.run(["sh", str(script), "127.0.0.1:1"], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "run 'make up', or create .venv from requirements.txt" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_provider_that_is_told_to_end_says_nothing(number: signal.Signals) -> None:
+    words = [sys.executable, "-m", "mailinfra.provider", "127.0.0.1:1"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as provider:
+        assert provider.stdout is not None
+        assert provider.stdout.readline().strip().isdigit(), "it answers"
+        provider.send_signal(number)
+        assert provider.communicate(timeout=20) == ("", None), "a person would read it"
+    assert provider.returncode == 0
