@@ -18,9 +18,10 @@ from bootstrap.packages import bring_packages, bring_uv
 from bootstrap.ports import require_free_ports
 from bootstrap.problem import Problem
 from bootstrap.pulumi_cli import Absent, stack_file
-from bootstrap.ready import Ready, ready, ready_for_tests
+from bootstrap.ready import Ready, ready, ready_for_tests, updating
 from bootstrap.report import Report
 from bootstrap.subnets import require_free_subnets
+from bootstrap.survey import survey
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -29,6 +30,13 @@ def up(machine: Machine, arguments: argparse.Namespace) -> int:
     """Bring what is missing, put right what was interrupted, preview, update, and end with a summary."""
     takeover = switch("TAKEOVER", arguments.takeover)
     it = ready(machine, arguments.stack)
+    with updating(machine, it.stack):
+        return bring_up(it, arguments, takeover=takeover)
+
+
+def bring_up(it: Ready, arguments: argparse.Namespace, *, takeover: bool) -> int:
+    """Put right what was interrupted, update, and say what then runs; 1 where not all of it does."""
+    machine = it.pulumi.machine
     refuse_clashes(it)
     found = repair.repair(it.pulumi, it.stack, taken_over=take_over(arguments), takeover=takeover)
     if found.record.is_new:
@@ -38,11 +46,11 @@ def up(machine: Machine, arguments: argparse.Namespace) -> int:
         return failed(it, arguments, code)
     outputs = it.pulumi.outputs(it.stack)
     certificate = summary.write_certificate(outputs, machine.data / f"{it.stack}-ca.pem")
-    daemons = health.settled(it.pulumi.machine, it.stack, it.pulumi.record(it.stack), health.SETTLE_SECONDS)
+    daemons = health.settled(machine, it.stack, it.pulumi.record(it.stack), health.SETTLE_SECONDS)
     machine.report.say()
     again = command("up", arguments)
     if not all(daemon.runs_well for daemon in daemons):
-        for line in summary.broken(it.stack, daemons, health.told(it.pulumi.machine, daemons), again):
+        for line in summary.broken(it.stack, daemons, health.told(machine, daemons), again):
             machine.report.say(line)
         return 1
     lines = summary.lines(
@@ -57,7 +65,7 @@ def failed(it: Ready, arguments: argparse.Namespace, code: int) -> int:
     """Say what is true after an update that failed, and return its exit status."""
     report = it.pulumi.machine.report
     report.say("\nPulumi stopped at the error above. What was made stays.")
-    found = repair.survey(it.pulumi, it.stack)
+    found = survey(it.pulumi, it.stack)
     for line in health.told(it.pulumi.machine, [one for one in found.daemons if one.container is not None]):
         report.say(line)
     again = command("up", arguments)
@@ -81,7 +89,7 @@ def preview(machine: Machine, arguments: argparse.Namespace) -> int:
     """Show what `up` would change, property by property."""
     it = ready(machine, arguments.stack)
     refuse_clashes(it)
-    found = repair.survey(it.pulumi, it.stack)
+    found = survey(it.pulumi, it.stack)
     if lines := repair.foretell(it.pulumi, found, take_over(arguments)):
         machine.report.say(f"\nBefore what Pulumi shows below, {command('up', arguments)} will")
         for line in lines:
@@ -97,11 +105,12 @@ def destroy(machine: Machine, arguments: argparse.Namespace) -> int:
     purge, takeover = switch("PURGE", arguments.purge), switch("TAKEOVER", arguments.takeover)
     it = ready(machine, arguments.stack, Absent.REFUSE)
     again = take_over(arguments, "destroy")
-    repair.repair(it.pulumi, it.stack, taken_over=again, takeover=takeover, healing=False)
-    machine.report.say()
-    if purge:
-        return volumes.purge(it.pulumi, it.stack, sys.stdin.readline)
-    return volumes.destroy(it.pulumi, it.stack)
+    with updating(machine, it.stack):
+        repair.repair(it.pulumi, it.stack, taken_over=again, takeover=takeover, healing=False)
+        machine.report.say()
+        if purge:
+            return volumes.purge(it.pulumi, it.stack, sys.stdin.readline)
+        return volumes.destroy(it.pulumi, it.stack)
 
 
 def switch(name: str, text: str) -> bool:

@@ -16,6 +16,7 @@ from bootstrap.environment import Environment, compose
 from bootstrap.machine import Machine
 from bootstrap.packages import bring_packages
 from bootstrap.plugins import bring_plugins
+from bootstrap.problem import Problem
 from bootstrap.pulumi_cli import Absent, Pulumi, stack_file
 from bootstrap.state import bring_state
 
@@ -81,4 +82,19 @@ def alone(machine: Machine) -> Iterator[None]:
         except BlockingIOError:
             with machine.report.step("Waiting", "another make brings what is missing"):
                 fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def updating(machine: Machine, stack: str) -> Iterator[None]:
+    """Keep two makes from one stack: the second would take what the first is making for leftovers."""
+    path = machine.data / "updating" / stack
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Problem(
+                f"another make is at work on stack {stack} at this moment", "Run this again when it has ended"
+            ) from None
         yield

@@ -4,7 +4,7 @@ import pytest
 
 from bootstrap import cli, health, repair, summary
 from bootstrap.environment import Environment
-from bootstrap.ready import Ready
+from bootstrap.ready import Ready, updating
 from bootstrap.record import CONTAINER
 from tests.bootstrap.conftest import World
 from tests.bootstrap.harbour import DOVECOT, FILES, MAIL, MYSQL, NET, POSTFIX, Harbour, resource, whole
@@ -14,6 +14,7 @@ from tests.bootstrap.harbour import DOVECOT, FILES, MAIL, MYSQL, NET, POSTFIX, H
 def harbour(world: World, monkeypatch: pytest.MonkeyPatch) -> Harbour:
     made = Harbour(world)
     whole(made)
+    monkeypatch.setenv("XDG_DATA_HOME", str(world.folder / "data"))
     monkeypatch.setattr(repair, "RECOVER_SECONDS", 0.2)
     monkeypatch.setattr(health, "POLL_SECONDS", 0.05)
     monkeypatch.setattr(health, "SETTLE_SECONDS", 0.3)
@@ -117,3 +118,20 @@ def test_a_destroy_does_not_purge_where_make_was_told_not_to(harbour: Harbour) -
     call("destroy", "--purge", "0")
     assert "Type the stack's name" not in harbour.world.said
     assert "pulumi destroy --yes --exclude-protected --stack dev" in harbour.world.calls
+
+
+def test_two_makes_do_not_update_one_stack_at_once(
+    harbour: Harbour, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = harbour.world.machine(XDG_DATA_HOME=str(harbour.world.folder / "data"))
+    with updating(other, "dev"):
+        assert call("up") == call("destroy") == 1
+        with updating(other, "second"):
+            pass
+    said = capsys.readouterr().err
+    assert (
+        said.count("another make is at work on stack dev at this moment. Run this again when it has ended.")
+        == 2
+    )
+    assert not harbour.touched
+    assert call("up") == 0

@@ -5,6 +5,7 @@ import pytest
 from bootstrap import repair
 from bootstrap.problem import Problem
 from bootstrap.record import CONTAINER, NETWORK, VOLUME
+from bootstrap.survey import survey
 from tests.bootstrap.conftest import World
 from tests.bootstrap.harbour import (
     DOVECOT,
@@ -36,7 +37,7 @@ def put_right(harbour: Harbour, *, takeover: bool = False, healing: bool = True)
 
 
 def foretold(harbour: Harbour) -> list[str]:
-    return repair.foretell(harbour.pulumi, repair.survey(harbour.pulumi, "dev"), "make up TAKEOVER=1")
+    return repair.foretell(harbour.pulumi, survey(harbour.pulumi, "dev"), "make up TAKEOVER=1")
 
 
 def test_a_server_that_is_as_the_state_says_is_left_alone(harbour: Harbour) -> None:

@@ -42,8 +42,8 @@ def one(yard: Yard, urn: str, victim: str, name: str, before: evidence.Evidence)
         assert "Traceback" not in said, "a person read a traceback of Python"
         said += "\n--- make up\n" + yard.up()
         assert evidence.find(yard) == before, "data is not what it was"
-    except AssertionError as failure:
-        error = str(failure)
+    except Exception as failure:
+        error = f"{type(failure).__name__}: {failure}"
     return {"hit": hit, "error": error, "said": said if error else "", "seconds": time.monotonic() - began}
 
 

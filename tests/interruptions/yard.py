@@ -188,7 +188,7 @@ class Yard:
 
     def forget(self) -> None:
         """Lose the state, as a disk does."""
-        shutil.rmtree(self.state)
+        shutil.rmtree(self.state, ignore_errors=True)
 
     def remove(self) -> None:
         """Remove everything of the stack from Docker, data and all."""

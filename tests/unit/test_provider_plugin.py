@@ -160,5 +160,5 @@ def test_a_provider_that_is_told_to_end_says_nothing(number: signal.Signals) -> 
         assert provider.stdout is not None
         assert provider.stdout.readline().strip().isdigit(), "it answers"
         provider.send_signal(number)
-        assert provider.communicate(timeout=20) [0] == "", "a person would read it"
+        assert provider.communicate(timeout=20)[0] == "", "a person would read it"
     assert provider.returncode == 0
