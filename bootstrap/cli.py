@@ -168,7 +168,7 @@ def bench(machine: Machine, _: argparse.Namespace) -> int:
 def docs(machine: Machine, _: argparse.Namespace) -> int:
     """Write the generated documentation and the schema for editors."""
     bring_packages(machine)
-    return _module(machine, machine.env, "mailinfra.docgen.schema")
+    return _module(machine, machine.env, "mailinfra.docgen")
 
 
 def lock(machine: Machine, _: argparse.Namespace) -> int:

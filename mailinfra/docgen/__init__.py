@@ -1,1 +1,1 @@
-"""The generated documentation: docs/configuration.md and the JSON Schemas for editors."""
+"""The generated documents: the reference, the pictures in docs/architecture.md, JSON Schemas for editors."""

@@ -1,35 +1,21 @@
 """Schema: the configuration's form for editors and readers, made from the models.
 
-Owns Pulumi.schema.json, accounts.schema.json and docs/configuration.md, and writes them:
-`python -m mailinfra.docgen.schema`. Does not own any rule: the models do.
+Owns the form of Pulumi.schema.json and accounts.schema.json. Does not own any rule: the models do.
 """
 
 import json
-from pathlib import Path
 from typing import Any
 
-from mailinfra.config.accounts.lists import AccountsConfig
 from mailinfra.config.load import ServerConfig
 from mailinfra.config.model import Model
-from mailinfra.docgen.reference import reference
 from mailinfra.types import UNITS
 
-ROOT = Path(__file__).parents[2]
 DIALECT = "http://json-schema.org/draft-07/schema#"
 SECRETS = {
     "passwords": "Secret object: address -> password, or hash from another system.",
     "databasePassword": "Secret: password of the external database's administrator.",
     "smarthostPassword": "Secret: password at the smarthost.",
 }
-
-
-def files() -> dict[str, str]:
-    """Return the generated files: path in the project -> text."""
-    return {
-        "Pulumi.schema.json": as_json(stack_schema()),
-        "accounts.schema.json": as_json({"$schema": DIALECT, **schema(AccountsConfig)}),
-        "docs/configuration.md": reference(schema(ServerConfig)),
-    }
 
 
 def stack_schema() -> dict[str, Any]:
@@ -100,13 +86,3 @@ def _written(default: Any, node: dict[str, Any]) -> Any:
         return default
     unit = next(unit for unit in ("G", "M", "K") if default % UNITS[unit] == 0)
     return f"{default // UNITS[unit]}{unit}"
-
-
-def main() -> None:
-    """Write the generated files."""
-    for path, text in files().items():
-        (ROOT / path).write_text(text, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -35,7 +35,7 @@ ALLOWED: dict[str, set[str]] = {
     "components.mailserver": {*BELOW_NOUNS, *SECTIONS, "config"},
     "provider": {*GROUND},
     "cli": {*GROUND, "config", "provider"},
-    "docgen": {*GROUND, "config"},
+    "docgen": {*GROUND, "config", "components.mailserver"},
 }
 """Part -> the modules and packages that it may import beside itself. A part is a package; each component is
 one, too."""

@@ -10,14 +10,15 @@ from mailinfra.config.images import ImagesConfig
 from mailinfra.config.load import ServerConfig
 from mailinfra.config.model import Model
 from mailinfra.docgen import schema
+from mailinfra.docgen.files import FILES
 
 ROOT = Path(__file__).parents[2]
 SERVER = schema.schema(ServerConfig)
 
 
-@pytest.mark.parametrize("path", sorted(schema.files()))
+@pytest.mark.parametrize("path", sorted(FILES))
 def test_a_generated_file_is_up_to_date(path: str) -> None:
-    assert (ROOT / path).read_text(encoding="utf-8") == schema.files()[path], "run `make docs`"
+    assert (ROOT / path).read_text(encoding="utf-8") == FILES[path](), "run `make docs`"
 
 
 def models(base: type[Model] = Model) -> list[type[Model]]:
@@ -33,9 +34,7 @@ def test_every_field_says_what_happens_in_a_whole_sentence(model: type[Model]) -
 
 def test_every_field_of_the_reference_has_an_example_that_is_not_the_default() -> None:
     rows = [
-        line.split(" | ")
-        for line in schema.files()["docs/configuration.md"].splitlines()
-        if line.startswith("| `")
+        line.split(" | ") for line in FILES["docs/configuration.md"]().splitlines() if line.startswith("| `")
     ]
     assert len(rows) > 60
     for name, kind, default, example, *_ in rows:

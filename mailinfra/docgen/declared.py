@@ -1,0 +1,200 @@
+"""Declared: what the program says about one mail server, heard through Pulumi's mocks; nothing is made.
+
+Owns the reading of containers, ports, volumes and rendered files out of what is declared. Does not own how
+they are shown (architecture.py).
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+from pulumi.runtime import mocks, rpc
+
+from mailinfra.components.mailserver import MailServer, MailServerArgs
+from mailinfra.config.load import Secrets
+from mailinfra.config.server import ServerConfig
+
+PROJECT, STACK = "mailinfra", "prod"
+
+CONTAINER = "docker:index/container:Container"
+
+COMPUTED = (
+    "base64",
+    "certPem",
+    "certRequestPem",
+    "hex",
+    "imageId",
+    "name",
+    "privateKeyPem",
+    "result",
+    "revision",
+)
+"""What providers compute; here each is the resource's own name."""
+
+ADDRESSED = (
+    r"(?<![\w.-]){peer}[:/](\d+)",  # a URL, `inet:postfix:465`, /dev/tcp/postfix/465
+    r"(?<![\w.-]){peer} \{{\s*port = (\d+)",  # a block of Dovecot's
+)
+"""How configuration files name a peer and its port."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """A port of the host that leads into a container."""
+
+    port: int
+    """TCP port of the host."""
+
+    address: str
+    """Address of the host."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Container:
+    """One daemon, as it is declared."""
+
+    alias: str
+    """Name under which the others reach it."""
+
+    published: Sequence[Published]
+    """Ports of the host, in order."""
+
+    data: Mapping[str, str]
+    """Volume that it writes to -> path in the container."""
+
+    files: Mapping[str, str]
+    """Absolute path in the container -> rendered text."""
+
+    environment: Mapping[str, str]
+    """Variable -> value."""
+
+    memory_mib: int
+    """Memory limit."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """A container that connects to another one."""
+
+    client: str
+    """Alias of who begins."""
+
+    server: str
+    """Alias of who answers."""
+
+    port: int
+    """TCP port of the answering container."""
+
+
+def form(settings: Mapping[str, Any]) -> ServerConfig:
+    """Return settings, written as in a stack file, as the checked form."""
+    return ServerConfig.model_validate_json(json.dumps(settings))
+
+
+def containers(settings: Mapping[str, Any]) -> list[Container]:
+    """Return the daemons of the mail server that `settings` declare, in the order of their names."""
+    made = [inputs for kind, inputs in _hear(settings) if kind == CONTAINER]
+    # A volume is filled by a container that never starts, and read by the one that does.
+    filled = {
+        each["mounts"][0]["source"]: {
+            upload["file"].removeprefix(each["mounts"][0]["target"]): upload["content"]
+            for upload in each["uploads"]
+        }
+        for each in made
+        if each.get("uploads")
+    }
+    found = []
+    for each in made:
+        if each.get("uploads"):
+            continue
+        files = {
+            mount["target"] + path: text
+            for mount in each["mounts"]
+            for path, text in filled.get(mount["source"], {}).items()
+        }
+        found.append(
+            Container(
+                alias=each["hostname"],
+                published=sorted(
+                    (Published(port=int(one["external"]), address=one["ip"]) for one in each["ports"]),
+                    key=lambda one: one.port,
+                ),
+                data={one["source"]: one["target"] for one in each["mounts"] if not one.get("readOnly")},
+                files=files,
+                environment=dict(variable.split("=", 1) for variable in each["envs"]),
+                memory_mib=int(each["memory"]),
+            )
+        )
+    return sorted(found, key=lambda one: one.alias)
+
+
+def links(found: Sequence[Container]) -> list[Link]:
+    """Return who connects to whom, as their files and environments say."""
+    aliases = {one.alias for one in found}
+    pairs = {
+        Link(client=client.alias, server=peer, port=port)
+        for client in found
+        for peer in aliases - {client.alias}
+        for port in _ports(client, peer)
+    }
+    return sorted(pairs, key=lambda one: (one.client, one.server, one.port))
+
+
+def _ports(client: Container, peer: str) -> Iterator[int]:
+    for text in client.files.values():
+        for pattern in ADDRESSED:
+            yield from map(int, re.findall(pattern.format(peer=re.escape(peer)), text))
+    # `X_SERVER` or `X_HOST` beside `X_PORT`.
+    for key, value in client.environment.items():
+        front, _, kind = key.rpartition("_")
+        if kind in {"HOST", "SERVER"} and value.rpartition("/")[2] == peer:
+            yield int(client.environment[f"{front}_PORT"])
+
+
+class _Listener(mocks.Mocks):
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, dict[str, Any]]] = []
+
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
+        raise NotImplementedError(f"{args.token}: nothing is looked up in this program")
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        self.heard.append((args.typ, _plain(args.inputs)))
+        computed = {**dict.fromkeys(COMPUTED, args.name), "initialPasswords": {}}
+        return args.name, {**computed, **args.inputs}
+
+
+def _hear(settings: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Return token and inputs of each resource of that mail server."""
+    server = form(settings)
+    listener = _Listener()
+
+    @pulumi.runtime.test  # type: ignore[untyped-decorator]
+    def program() -> None:
+        secrets = Secrets(passwords=pulumi.Output.secret({}), database_password=None, smarthost_password=None)
+        MailServer("mail", MailServerArgs(stack=f"{PROJECT}-{STACK}", server=server, secrets=secrets))
+
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        mocks.set_mocks(listener, project=PROJECT, stack=STACK, preview=False)
+        program()
+    finally:
+        loop.close()
+        asyncio.set_event_loop(None)
+    return listener.heard
+
+
+def _plain(value: Any) -> Any:
+    """Return inputs with the marks of secrets taken off."""
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return (
+        _plain(value["value"]) if rpc._special_sig_key in value else {k: _plain(v) for k, v in value.items()}
+    )
