@@ -69,7 +69,7 @@ def container_picture() -> str:
             client = CLIENTS.get(name, "mail programs")
             outside.setdefault((client, one.alias), []).append(f"{name} {published.port}")
     clients = sorted({client for client, _ in outside})
-    lines = ["```mermaid", "flowchart LR"]
+    lines = ["```mermaid", "flowchart TB"]
     lines += [f'    {_key(client)}(["{client}"])' for client in clients]
     lines += [f'    subgraph network ["network of the stack, {_subnet()}"]']
     lines += [f"        {one.alias}[{one.alias}]" for one in found]
