@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from mailinfra.config.accounts.entries import AliasConfig, DomainConfig, MailboxConfig
 from mailinfra.config.accounts.lists import AccountsConfig
 from mailinfra.config.model import Model
-from mailinfra.hashes import fault, is_hash, repaired
+from mailinfra.hashes import repaired, stored_fault
 from mailinfra.types import PasswordPolicy, Protocol
 
 TEXTS = {
@@ -117,7 +117,7 @@ def _choices(row: Mapping[str, Any]) -> dict[str, Any]:
 def _password_remarks(
     address: str, stored: str, choices: Mapping[str, Any], *, repairs: bool
 ) -> Iterator[str]:
-    wrong = fault(stored) if is_hash(stored) else "is no hash"
+    wrong = stored_fault(stored)
     if choices.get("password") == PasswordPolicy.OWNED:
         yield (
             f"{address}: the stack decides its password (`password: owned`), which no row tells; declare "

@@ -10,7 +10,7 @@ import string
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mailinfra.hashes import is_hash, stored_form
+from mailinfra.hashes import clear_text, is_hash, stored_form
 
 ALPHABET = string.ascii_letters + string.digits + "-_"
 LENGTH = 20
@@ -46,7 +46,7 @@ def hash_all(declared: Mapping[str, str], hashing: Hashing) -> dict[str, str]:
 
     def store(item: tuple[str, str]) -> tuple[str, str]:
         address, text = item
-        return address, stored_form(text) if is_hash(text) else hash_password(text, hashing)
+        return address, stored_form(text) if is_hash(text) else hash_password(clear_text(text), hashing)
 
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         return dict(pool.map(store, declared.items()))
@@ -62,7 +62,7 @@ def matches(stored: str, declared: str) -> bool:
     from argon2.exceptions import Argon2Error, InvalidHashError
 
     try:
-        return PasswordHasher().verify(stored.removeprefix("{ARGON2ID}"), declared)
+        return PasswordHasher().verify(stored.removeprefix("{ARGON2ID}"), clear_text(declared))
     except (Argon2Error, InvalidHashError):
         return False
 

@@ -15,6 +15,7 @@ from mailinfra.provider.renames import Renames, follow, refuse_taken_names, rena
 from mailinfra.provider.rows import Found
 from mailinfra.provider.state import Inputs, State, state_bag
 from mailinfra.provider.undeclared import removable_rows
+from mailinfra.provider.weak_passwords import weak_password_lines
 
 
 def fixed_passwords(state: State, inputs: Inputs) -> list[str]:
@@ -109,4 +110,10 @@ def foretell(state: State, inputs: Inputs) -> Answer:
         properties["passwords"] = UNKNOWN
     if state.is_new or UNKNOWN in later.initial_passwords.values():
         properties["initialPasswords"] = UNKNOWN
-    return Answer(properties=properties, notes=tuple(announcements(state, inputs, renames)))
+    given = inputs.passwords or {}
+    declared = {address: text for address, text in chosen.items() if text == given.get(address)}
+    return Answer(
+        properties=properties,
+        notes=tuple(announcements(state, inputs, renames)),
+        warnings=tuple(weak_password_lines(declared, inputs.accounts.mailboxes)),
+    )

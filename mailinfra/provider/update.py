@@ -18,6 +18,7 @@ from mailinfra.provider.renames import Renames, follow, refuse_taken_names, rena
 from mailinfra.provider.rows import address_columns, find, write
 from mailinfra.provider.state import Inputs, State, state_bag
 from mailinfra.provider.undeclared import removable_rows, undeclared_lines
+from mailinfra.provider.weak_passwords import weak_password_lines
 
 
 def apply(state: State, inputs: Inputs) -> Answer:
@@ -47,6 +48,8 @@ def apply(state: State, inputs: Inputs) -> Answer:
         write(link, todo.writes)
         link.commit()
     stored = {**found.hashes, **hashes}
+    given = inputs.passwords or {}
+    declared = {address: text for address, text in chosen.items() if text == given.get(address)}
     prints = {
         address: fingerprint(stored[address])
         for address, mailbox in wanted.mailboxes.items()
@@ -62,7 +65,10 @@ def apply(state: State, inputs: Inputs) -> Answer:
             ),
             *kept_notes(state, wanted, found),
         ),
-        warnings=tuple(undeclared_lines(todo.undeclared, inputs)),
+        warnings=(
+            *undeclared_lines(todo.undeclared, inputs),
+            *weak_password_lines(declared, wanted.mailboxes),
+        ),
     )
 
 

@@ -4,6 +4,7 @@ Owns the accounts of test_accounts.py at each step. Does not own those that all 
 (stackfile.py).
 """
 
+import base64
 import hashlib
 import json
 import secrets
@@ -23,9 +24,14 @@ MOVER, MOVED = "mover@old.test", "mover@new.test"
 CHOOSER = "chooser@example.test"
 FORGETFUL, HEIR, IMAP_SOON = "forgetful@example.test", "heir@example.test", "imap-soon@example.test"
 BLOWFISH, SHA512, PBKDF2 = "blowfish@example.test", "sha512@example.test", "pbkdf2@example.test"
+YESCRYPT, GOST, SCRYPT = "yescrypt@example.test", "gost@example.test", "scrypt@example.test"
+SHA256, SALTED = "sha256@example.test", "salted@example.test"
 READER, UNICODE_DOMAIN = "reader@xn--bcher-kva.test", "bücher.test"
 
-HASHED = {address: secrets.token_urlsafe(12) for address in (BLOWFISH, SHA512, PBKDF2)}
+HASHED = {
+    address: secrets.token_urlsafe(12)
+    for address in (BLOWFISH, SHA512, PBKDF2, YESCRYPT, GOST, SCRYPT, SHA256, SALTED)
+}
 """Address -> password, of those whose hash alone is declared."""
 
 FIRST, SECOND = "strict: the first one", "strict: the second one"
@@ -42,10 +48,16 @@ def hashes(server: Server) -> dict[str, str]:
     """Return address -> hash as another system would hand it over."""
     salt, rounds = "0123456789abcdef", 5000
     derived = hashlib.pbkdf2_hmac("sha1", HASHED[PBKDF2].encode(), salt.encode(), rounds, 20).hex()
+    salted = hashlib.sha512(HASHED[SALTED].encode() + salt.encode()).digest()
     return {
         BLOWFISH: crypted(server, HASHED[BLOWFISH], "$2b$08$abcdefghijklmnopqrstuu"),
         SHA512: crypted(server, HASHED[SHA512], "$6$saltsaltsalt$"),
         PBKDF2: f"{{PBKDF2}}$1${salt}${rounds}${derived}",
+        YESCRYPT: crypted(server, HASHED[YESCRYPT], "$y$j9T$F5Jx5fExrKuPp53xLKQ..1$"),
+        GOST: crypted(server, HASHED[GOST], "$gy$j9T$F5Jx5fExrKuPp53xLKQ..1$"),
+        SCRYPT: crypted(server, HASHED[SCRYPT], "$7$CU..../....SodiumChloride$"),
+        SHA256: "{CRYPT}" + crypted(server, HASHED[SHA256], "$5$saltsaltsalt$"),
+        SALTED: "{SSHA512}" + base64.b64encode(salted + salt.encode()).decode(),
     }
 
 

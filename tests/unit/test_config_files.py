@@ -172,13 +172,13 @@ def test_an_owned_password_is_declared() -> None:
     ("password", "reason"),
     [
         ("", "is empty"),
-        ("{PLAIN}hunter2", "has the scheme PLAIN"),
+        ("{SHA}hunter2", "has the scheme SHA"),
         ("{MD5}hunter2", "has the scheme MD5"),
         ("{SHA1}hunter2", "has the scheme SHA1"),
         ("{SHA512-CRYPT}{SHA512-CRYPT}$6$hunter2", "has more than one scheme prefix"),
         ("{SHA512-CRYPT}hunter2", "is not a well-formed SHA512-CRYPT hash"),
         ("$6$hunter2", "is not a well-formed SHA512-CRYPT hash"),
-        ("$1$salt$hunter2", "is a hash that is too weak"),
+        ("$1$salt$hunter2", "is an MD5 crypt hash, which is too weak"),
         (
             "{ARGON2ID}$argon2id$v=19$m=262144,t=3,p=1$hunter2hunter2$hunter2hunter2hunter2hunter2",
             "needs more than 65536 KiB",

@@ -98,7 +98,7 @@ def test_checked_and_foretold_accounts_keep_every_secret_marked(plugin: Any) -> 
 
 
 def test_a_mistake_names_its_place_and_quotes_no_secret(plugin: Any) -> None:
-    wrong = inputs(passwords={ALICE: "{PLAIN}hunter2"}, mailboxes={ALICE: {}, "b@nowhere.test": {}})
+    wrong = inputs(passwords={ALICE: "{SHA}hunter2"}, mailboxes={ALICE: {}, "b@nowhere.test": {}})
     failures = plugin.Check(proto.CheckRequest(urn=URN, news=wrong)).failures
     assert [failure.property for failure in failures] == ["", ""], (
         "or the engine prints that property's value"

@@ -128,7 +128,7 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
         'deleteMail["b@old.test"]',
         "its mail moves along",
     ),
-    ({"passwords": {ALICE: "{PLAIN}hunter2"}}, f'passwords["{ALICE}"]', "scheme PLAIN"),
+    ({"passwords": {ALICE: "{SHA}hunter2"}}, f'passwords["{ALICE}"]', "scheme SHA"),
 ]
 
 
