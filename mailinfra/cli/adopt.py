@@ -7,11 +7,12 @@ cannot be declared, or should not be, is said on standard error. Does not own wh
 import os
 import sys
 from collections.abc import Mapping
+from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
+from ruamel.yaml import YAML
 
 from mailinfra.cli.adoption import Adoption, declaration
 from mailinfra.provider.errors import ProviderError
@@ -65,7 +66,11 @@ def _others(link: Any) -> dict[str, Any]:
 def as_yaml(adoption: Adoption) -> str:
     """Return the accounts file."""
     lists = {name: entries for name, entries in adoption.accounts.items() if entries}
-    return HEAD + yaml.safe_dump(lists, sort_keys=False, allow_unicode=True, width=1000)
+    yaml, text = YAML(typ="safe", pure=True), StringIO()
+    yaml.default_flow_style, yaml.width = False, 1000
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # its default is None
+    yaml.dump(lists, text)
+    return HEAD + text.getvalue()
 
 
 def main(

@@ -4,19 +4,29 @@ Owns reading that file and the rules between passwords and mailboxes. Does not o
 """
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import ConstructorError, SafeConstructor
+from ruamel.yaml.error import ReusedAnchorWarning, YAMLError
+from ruamel.yaml.nodes import ScalarNode
+from ruamel.yaml.resolver import VersionedResolver
 
 from mailinfra.hashes import fault
 from mailinfra.types import email_address
 
-DATE, TEXT = "tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:str"
+NO_CORE_KIND = {"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value"}
+"""Kinds of plain values that are no part of YAML 1.2's core schema."""
+
 NAMES = re.compile(r"(alias|anchor|tag|handle) ['\"].*")
-"""What PyYAML quotes of the file in its messages: a password may begin with `*`, `&` or `!`."""
+"""What the reader quotes of the file in its messages: a password may begin with `*`, `&` or `!`."""
+
+
+SECOND_PLACE = re.compile(r"second occurrence\s.*?line (\d+), column (\d+)", re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +48,17 @@ class Beside:
 
 def read_accounts(path: str) -> Any:
     """Return the content of an accounts file; raise ValueError with what is wrong with it, on one line."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Constructor, yaml.Resolver = _Constructor, _Resolver
     try:
-        content = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=StrictLoader)  # noqa: S506 # a safe one
+        text = Path(path).read_text(encoding="utf-8")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", ReusedAnchorWarning)
+            content = yaml.load(text)
+    except ReusedAnchorWarning as warning:
+        place = SECOND_PLACE.search(str(warning))
+        where = f" (line {place[1]}, column {place[2]})" if place else ""
+        raise ValueError(f"is no YAML: an anchor stands twice{where}; correct it there") from None
     except OSError as error:
         reason = (error.strerror or "unknown reason").lower()
         raise ValueError(
@@ -47,12 +66,12 @@ def read_accounts(path: str) -> Any:
         ) from None
     except UnicodeDecodeError:
         raise ValueError("is not UTF-8 text; save it as such") from None
-    except yaml.YAMLError as error:
+    except YAMLError as error:
         raise ValueError(f"is no YAML: {_problem(error)}") from None
     return {} if content is None else content
 
 
-def _problem(error: yaml.YAMLError) -> str:
+def _problem(error: YAMLError) -> str:
     """Return what is wrong and where; never the line itself, for somebody may have put a password there."""
     problem = NAMES.sub(r"\1", getattr(error, "problem", None) or "it holds characters that no text has")
     mark = getattr(error, "problem_mark", None)
@@ -60,37 +79,45 @@ def _problem(error: yaml.YAMLError) -> str:
     return f"{problem}{where}; correct it there"
 
 
-class StrictLoader(yaml.SafeLoader):
-    """Reads YAML as it is, and refuses a key that stands twice: the first one would silently be lost.
+class _Resolver(VersionedResolver):
+    """Tells the kind of a plain value by the core schema of YAML 1.2, whatever a `%YAML` line says.
 
-    A date stays the text that a person wrote: no setting is one, and `reset` is often written like one.
+    So `no`, `12:30`, `1_000` and `=` are texts. A date is one, too: no setting is a date, and `reset` is
+    often written like one.
     """
 
-    def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
+    def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
         """Return the tag of a node that has none of its own."""
-        tag: str = super().resolve(kind, value, implicit)  # type: ignore[no-untyped-call]
-        return TEXT if tag == DATE else tag
+        tag = super().resolve(kind, value, implicit)
+        if kind is ScalarNode and (tag.suffix in NO_CORE_KIND or "_" in value):
+            return self.DEFAULT_SCALAR_TAG
+        return tag
 
-    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+    @property
+    def processing_version(self) -> tuple[int, int]:
+        """Return the version of YAML that is read."""
+        return (1, 2)
+
+
+class _Constructor(SafeConstructor):
+    """Makes plain values, and refuses a key that stands twice: one of the two would silently be lost."""
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
         """Return the value of `node`; raise ConstructorError where a tag such as `!!int` asks for another."""
         try:
             return super().construct_object(node, deep)
-        except (ValueError, LookupError, AttributeError):
-            raise yaml.constructor.ConstructorError(
+        except (ValueError, LookupError, AttributeError, TypeError):
+            raise ConstructorError(
                 problem="a value is not of the kind that its tag says", problem_mark=node.start_mark
             ) from None
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Return the mapping of `node`; raise ConstructorError for a repeated key."""
-        seen = set()
-        for key, _ in node.value:
-            name = str(key.value)
-            if name in seen:
-                raise yaml.constructor.ConstructorError(
-                    problem=f"the key {name!r} stands twice", problem_mark=key.start_mark
-                )
-            seen.add(name)
-        return super().construct_mapping(node, deep)
+    def check_mapping_key(self, node: Any, key_node: Any, mapping: Any, key: Any, value: Any) -> bool:  # noqa: ARG002
+        """Return whether `key` is new in its mapping; raise ConstructorError otherwise."""
+        if not isinstance(key_node, ScalarNode):
+            raise ConstructorError(problem="found unhashable key", problem_mark=key_node.start_mark)
+        if key in mapping:
+            raise ConstructorError(problem=f"the key {key!r} stands twice", problem_mark=key_node.start_mark)
+        return True
 
 
 def with_accounts(given: Any) -> tuple[Any, str | None, list[str]]:

@@ -54,12 +54,12 @@ Secrets never stand in `mailinfra:server`. Each has a key of its own beside it, 
 - `mailinfra:databasePassword`, the administrator's, with `database.external`.
 - `mailinfra:smarthostPassword`, with `smarthost.username`.
 
-Accepted hashes, also under LDAP's `{CRYPT}` or without a prefix: `{ARGON2ID}` and `{ARGON2I}` (up to 64 MiB of memory,
-16 iterations and 8 lanes), yescrypt, gost-yescrypt and scrypt of `/etc/shadow` (up to 64 MiB), `{BLF-CRYPT}` (bcrypt,
-cost 4 to 15), `{SHA512-CRYPT}`, `{SHA256-CRYPT}`, `{PBKDF2}` and `{SCRAM-SHA-256}` (up to 5,000,000 rounds),
-`{SSHA512}` and `{SSHA256}` (base64 or `.HEX`). Whatever else looks like a hash, a locked entry or a line of another
-system's file is refused; `{PLAIN}` in front of it says that it is the password itself. A password that is easy to
-guess gets a warning when it is set.
+Accepted hashes, also under LDAP's `{CRYPT}` or without a prefix: `{ARGON2ID}` and `{ARGON2I}` (up to 64
+MiB of memory, 16 iterations and 8 lanes), yescrypt, gost-yescrypt and scrypt of `/etc/shadow` (up to 64
+MiB), `{BLF-CRYPT}` (bcrypt, cost 4 to 15), `{SHA512-CRYPT}`, `{SHA256-CRYPT}`, `{PBKDF2}` and
+`{SCRAM-SHA-256}` (up to 5,000,000 rounds), `{SSHA512}` and `{SSHA256}` (base64 or `.HEX`). Whatever else
+looks like a hash, a locked entry or a line of another system's file is refused; `{PLAIN}` in front of it
+says that it is the password itself. A password that is easy to guess gets a warning when it is set.
 """
 
 ACCOUNTS = """

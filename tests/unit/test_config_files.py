@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from mailinfra.cli.adopt import as_yaml
+from mailinfra.cli.adoption import Adoption
+from mailinfra.config.beside import read_accounts
 from tests.unit.form import accepted, accounts, form, refused
 
 
@@ -18,6 +21,46 @@ def test_accounts_in_a_file_of_their_own_are_the_same_accounts(tmp_path: Path) -
     found = accepted(form(accounts=str(path))).accounts
     assert found is not None
     assert [one.address for one in found.mailboxes] == ["alice@example.test"]
+
+
+@pytest.mark.parametrize("text", ["12:30", "no", "off", "1_000", "2026-11-22", "1e", "=", "010:10"])
+@pytest.mark.parametrize("head", ["", "%YAML 1.1\n---\n", "%YAML 1.2\n---\n"])
+def test_a_text_that_yaml_1_1_took_for_something_else_is_that_text(
+    tmp_path: Path, text: str, head: str
+) -> None:
+    path = tmp_path / "accounts.yaml"
+    lists = "domains: [{name: example.test}]\nmailboxes:\n- address: alice@example.test\n  reset: "
+    path.write_text(f"{head}{lists}{text}\n")
+    if text == "0x1F":
+        (line,) = refused(form(accounts=str(path)))
+        assert "reset: must be text" in line
+        return
+    found = accepted(form(accounts=str(path))).accounts
+    assert found is not None
+    assert found.mailboxes[0].reset == text
+
+
+def test_what_adopt_writes_is_read_as_it_was(tmp_path: Path) -> None:
+    texts = [
+        "12:30",
+        "no",
+        "0o17",
+        "1e5",
+        "2026-11-22",
+        "~",
+        "null",
+        "#x",
+        "'",
+        '"',
+        "a: b",
+        "- a",
+        "é",
+        "0x1F",
+    ]
+    declared = [mailbox(f"u{number}", reset=text) for number, text in enumerate(texts)]
+    path = tmp_path / "accounts.yaml"
+    path.write_text(as_yaml(Adoption(accounts={"mailboxes": declared})))
+    assert read_accounts(str(path)) == {"mailboxes": declared}
 
 
 def test_a_mistake_in_the_accounts_file_names_that_file(
