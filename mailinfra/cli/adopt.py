@@ -7,6 +7,7 @@ cannot be declared, or should not be, is said on standard error. Does not own wh
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,6 +32,7 @@ def read(connection: Mapping[str, Any]) -> Adoption:
     from sqlalchemy import inspect, text
 
     from mailinfra.provider.database import connected
+    from mailinfra.provider.migrations.adoption import obstacles
 
     with connected(connection, READ_SECONDS) as link:
         tables = set(inspect(link).get_table_names())
@@ -44,8 +46,11 @@ def read(connection: Mapping[str, Any]) -> Adoption:
                 "so it is no table of mailboxes; name the database that has one"
             )
         rows = [dict(row) for row in link.execute(text("SELECT * FROM users")).mappings()]
-        others = _others(link) if {"domains", "aliases"} <= tables else None
-    return declaration(rows, others)
+        others = _others(link) if {"alembic_version", "domains", "aliases"} <= tables else None
+        in_the_way = [] if "alembic_version" in tables else obstacles(link)
+    adoption = declaration(rows, others)
+    refusals = [f"`up` refuses to adopt this table until then: {reason}" for reason in in_the_way]
+    return replace(adoption, remarks=[*adoption.remarks, *refusals])
 
 
 def _others(link: Any) -> dict[str, Any]:

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 import yaml
+from typer.testing import CliRunner, Result
 
+from mailinfra.cli import adopt as adopt_command
 from mailinfra.config.accounts.lists import AccountsConfig
 from mailinfra.provider.model import KINDS
-from tests.accounts.desk import Desk
+from tests.accounts.desk import Desk, mailbox
 from tests.accounts.server import certificate_files
 from tests.accounts.test_schema import DOUBLED, HASH, original
 
@@ -58,7 +61,23 @@ def rows(desk: Desk) -> list[list[tuple[Any, ...]]]:
     return [desk.sql(f"SELECT * FROM {table} ORDER BY id") for table in ("domains", "users", "aliases")]
 
 
-def adopt(desk: Desk, folder: Path, **changes: Any) -> "subprocess.CompletedProcess[str]":
+RUNNER, COMMAND = CliRunner(), typer.Typer()
+COMMAND.command()(adopt_command.main)
+
+
+class Done:
+    """A command that has ended, as a person sees it."""
+
+    def __init__(self, result: Result) -> None:
+        self.stdout, self.stderr = result.stdout, result.stderr
+        self.returncode = 1 if isinstance(result.exception, SystemExit) and result.exception.code else 0
+        if isinstance(result.exception, SystemExit) and isinstance(result.exception.code, str):
+            self.stderr += f"{result.exception.code}\n"
+        elif result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+
+
+def adopt(desk: Desk, folder: Path, **changes: Any) -> Done:
     """Run the command as a person does."""
     connection = {**desk.connection, **changes}
     (folder / "ca.pem").write_text(connection["ca"])
@@ -70,13 +89,7 @@ def adopt(desk: Desk, folder: Path, **changes: Any) -> "subprocess.CompletedProc
         "--ca-file",
         f"{folder}/ca.pem",
     ]
-    return subprocess.run(
-        [sys.executable, "-m", "mailinfra.cli.adopt", *where],
-        env={**os.environ, "MAILINFRA_DATABASE_PASSWORD": connection["password"]},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return Done(RUNNER.invoke(COMMAND, where, env={adopt_command.PASSWORD: connection["password"]}))
 
 
 def test_an_existing_database_becomes_declared_accounts_with_every_password(
@@ -139,6 +152,23 @@ def test_a_database_of_ours_is_declared_as_it_was(desk: Desk, tmp_path: Path) ->
     assert found["initialPasswords"] == {}
     assert found["undeclaredRows"] == []
     assert another.refresh() == found
+
+
+def test_the_command_runs_by_its_name(desk: Desk, tmp_path: Path) -> None:
+    desk.up(mailboxes={"alice@example.test": mailbox()})
+    (tmp_path / "ca.pem").write_text(desk.server.ca)
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "mailinfra.cli.adopt", "--port", str(desk.server.port)),
+            *("--database", desk.database, "--ca-file", f"{tmp_path}/ca.pem"),
+        ],
+        env={**os.environ, adopt_command.PASSWORD: desk.connection["password"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == adopt(desk, tmp_path).stdout
 
 
 def test_a_database_without_users_is_one_sentence(empty_desk: Desk, tmp_path: Path) -> None:

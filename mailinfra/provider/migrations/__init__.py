@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pymysql
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from mailinfra.provider.errors import ProviderError
 
@@ -59,7 +61,29 @@ def upgrade(link: Connection, target: str) -> list[str]:
     context = MigrationContext.configure(link, opts={"fn": steps, "transaction_per_migration": True})
     notes: list[str] = []
     link.info["notes"] = notes
-    with Operations.context(context):
-        context.run_migrations()
-    link.commit()
+    try:
+        with Operations.context(context):
+            context.run_migrations()
+        link.commit()
+    except (DBAPIError, pymysql.MySQLError) as error:
+        raise _half_way(link, target, error) from error
     return notes
+
+
+def _half_way(link: Connection, target: str, error: DBAPIError | pymysql.MySQLError) -> ProviderError:
+    """Return what happened, where the database stands, and that it is safe to go on."""
+    what = _words(error.orig if isinstance(error, DBAPIError) else error)
+    try:
+        link.rollback()
+        reached = f"the tables are at revision {current(link) or 'none'}"
+    except (DBAPIError, pymysql.MySQLError):
+        reached = "how far they came could not be read"
+    return ProviderError(
+        f"the tables were not brought to revision {target}: {what}; {reached}, and some steps towards the "
+        "next one may be done; no row is lost; correct that and run `pulumi up` again, which finishes it"
+    )
+
+
+def _words(error: BaseException | None) -> str:
+    number, message = (*getattr(error, "args", ()), None, None)[:2]
+    return f"{message} (error {number})" if message else str(error)
