@@ -1,25 +1,30 @@
-"""What a resource's properties are, and what follows from that: defaults, refusals, differences.
+"""What a resource's properties are, and what follows from that at `check`: defaults and refusals.
 
-Owns the rules that hold for every provider. Which properties there are, the providers say.
+Owns the rules that hold for every provider. Which properties there are, the providers say; what a change of
+them means, `plan` says.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-from bootstrap.providers.values import DEFAULTS, UNKNOWN, Properties, empty, settled
+from bootstrap.providers.values import DEFAULTS, UNKNOWN, Properties
 
-__all__ = ["Property", "default_names", "differences", "mistakes", "same", "with_defaults"]
+__all__ = ["Kind", "Property", "default_names", "mistakes", "with_defaults"]
+
+Kind = Literal["text", "number", "truth", "list", "map", "object"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Property:
     """One property, as far as the program declares it."""
 
+    kind: Kind = "text"
+    """What it holds; an item's kind is that of its list."""
+
     replaces: bool = False
-    """A change of it replaces the resource."""
+    """A change of it replaces the resource; of a list: a change of how many items it has, or of a plain item."""
 
     required: bool = False
     """A resource without it is refused."""
@@ -27,17 +32,29 @@ class Property:
     computed: bool = False
     """Not given means: whatever it is."""
 
+    lenient: bool = False
+    """Not given, or given empty, is no difference from whatever it is."""
+
     secret: bool = False
     """Whatever it holds is secret."""
 
     unordered: bool = False
-    """The order of its items says nothing."""
+    """The order of its items says nothing: a set."""
 
     default: Any = None
     """What `check` puts in where nothing is given."""
 
-    itemwise: bool = False
-    """Differences between two lists are told item by item, not as one of the whole."""
+    falls_to: Any = None
+    """What it is where it is not given and `check` puts in nothing."""
+
+    zeroed: bool = False
+    """An object whose fields that nobody gave turn from nothing to zero as soon as anything else changes."""
+
+    foreign: bool = False
+    """Only the real provider takes it; here it stands in states, as it does there where nobody gave it."""
+
+    resting: Any = None
+    """What a foreign property holds in a state."""
 
     choices: tuple[str, ...] = ()
     """What the text, or each text of the list, may be."""
@@ -51,16 +68,32 @@ class Property:
     fields: Mapping[str, "Property"] = field(default_factory=dict)
     """Properties of the object, or of each object in the list."""
 
+    @property
+    def absent(self) -> Any:
+        """What stands in an item of a list for a field that was not given."""
+        if self.default is not None or self.falls_to is not None:
+            return self.default if self.default is not None else self.falls_to
+        return {"text": "", "list": []}.get(self.kind)
+
+    @property
+    def zero(self) -> Any:
+        """What stands for a field that was not given, after a refresh."""
+        return {"text": "", "number": 0, "truth": False, "list": [], "map": {}}.get(self.kind)
+
 
 Declaration = Mapping[str, Property]
 
 
-def with_defaults(given: Properties, declaration: Declaration) -> Properties:
-    """Return `given` with what is missing put in, and the names of that, at every level."""
+def with_defaults(given: Properties, declaration: Declaration, old: Properties | None = None) -> Properties:
+    """Return `given` with what is missing put in, and the names of that, at every level.
+
+    Where `old` inputs say nothing of defaults, as after a refresh, what they hold is the default.
+    """
     filled = {name: _inner_defaults(value, declaration.get(name)) for name, value in given.items()}
     filled = {name: value for name, value in filled.items() if value is not None and name != DEFAULTS}
+    kept = old if old and DEFAULTS not in old else {}
     missing = {
-        name: declared.default
+        name: kept.get(name, declared.default)
         for name, declared in declaration.items()
         if declared.default is not None and name not in filled
     }
@@ -85,6 +118,9 @@ def mistakes(given: Properties, declaration: Declaration, place: str) -> Iterato
     """Yield a sentence for each property that is unknown, missing, badly shaped or given beside its rival."""
     for name in given.keys() - declaration.keys() - {DEFAULTS}:
         yield f"Invalid or unknown key. Examine values at '{place}.{name}'."
+    foreign = {name for name, declared in declaration.items() if declared.foreign}
+    for name in sorted(given.keys() & foreign):
+        yield f"The local provider does not have '{name}'; take it away, or use the real one, at '{place}.{name}'."
     for name, declared in declaration.items():
         value = given.get(name)
         if value is None:
@@ -107,72 +143,3 @@ def mistakes(given: Properties, declaration: Declaration, place: str) -> Iterato
                 )
             if declared.fields and isinstance(item, dict):
                 yield from mistakes(item, declared.fields, f"{place}.{name}")
-
-
-def same(old: Any, new: Any, declared: Property) -> bool:
-    """Tell whether two values of a property say the same."""
-    old, new = settled(old), settled(new)
-    if declared.unordered and isinstance(old, list) and isinstance(new, list):
-        return sorted(map(_sortable, old)) == sorted(map(_sortable, new))
-    if declared.fields and isinstance(old, dict) and isinstance(new, dict):
-        return all(
-            same(old.get(name), new.get(name), inner) or (inner.computed and name not in new)
-            for name, inner in declared.fields.items()
-        )
-    return bool(old == new) or (empty(old) and empty(new))
-
-
-def differences(state: Properties, inputs: Properties, declaration: Declaration) -> Iterator[tuple[str, str]]:
-    """Yield path and kind (ADD, DELETE, UPDATE) of each difference between what is and what is wanted."""
-    for name, declared in declaration.items():
-        old, new = state.get(name), inputs.get(name)
-        if same(old, new, declared) or (new is None and declared.computed):
-            continue
-        yield from _details(name, settled(old), settled(new), declared)
-
-
-def _details(path: str, old: Any, new: Any, declared: Property) -> Iterator[tuple[str, str]]:
-    if old is None or old == [] or old == {}:
-        yield path, "ADD"
-    elif new is None or new == []:
-        yield path, "DELETE"
-    elif isinstance(old, dict) and isinstance(new, dict):
-        yield from _object_details(path, old, new, declared)
-    elif isinstance(old, list) and isinstance(new, list):
-        yield from _list_details(path, old, new, declared)
-    else:
-        yield path, "UPDATE"
-
-
-def _object_details(
-    path: str, old: Properties, new: Properties, declared: Property
-) -> Iterator[tuple[str, str]]:
-    for key in sorted(old.keys() | new.keys()):
-        inner = declared.fields.get(key, Property())
-        if not same(old.get(key), new.get(key), inner) and not (key not in new and inner.computed):
-            step = f".{key}" if re.fullmatch(r"\w+", key) else f'["{key}"]'
-            yield from _details(path + step, old.get(key), new.get(key), inner)
-
-
-def _list_details(path: str, old: list[Any], new: list[Any], declared: Property) -> Iterator[tuple[str, str]]:
-    if declared.unordered:
-        gone = [item for item in old if item not in new]
-        come = [item for item in new if item not in old]
-        if gone and come and declared.fields and not declared.itemwise:
-            yield path, "UPDATE"
-            return
-        if not (gone and come):
-            yield from ((f"{path}[{old.index(item)}]", "DELETE") for item in gone)
-            yield from ((f"{path}[{new.index(item)}]", "ADD") for item in come)
-            return
-        old, new = sorted(old, key=_sortable), sorted(new, key=_sortable)
-    item = Property(fields=declared.fields)
-    for index in range(max(len(old), len(new))):
-        before = old[index] if index < len(old) else None
-        after = new[index] if index < len(new) else None
-        if before != after:
-            yield from _details(f"{path}[{index}]", before, after, item)
-
-
-def _sortable(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)

@@ -77,11 +77,8 @@ class Plugin(sdk.Provider):
         ignored = {path.split(".")[0].split("[")[0] for path in request.ignore_changes}
         inputs.update({name: state.get(name) for name in ignored})
         found = resource.diff(state, inputs)
-        suffix = {name: "_REPLACE" if name in found.replaces else "" for name in found.names}
         detailed = {
-            path: sdk.PropertyDiff(
-                sdk.PropertyDiffKind[kind + suffix[path.split(".")[0].split("[")[0]]], input_diff=False
-            )
+            path: sdk.PropertyDiff(sdk.PropertyDiffKind[kind], input_diff=False)
             for path, kind in found.kinds.items()
         }
         return sdk.DiffResponse(
@@ -90,6 +87,11 @@ class Plugin(sdk.Provider):
             replaces=found.replaces,
             delete_before_replace=bool(found.replaces) and resource.deletes_before(inputs),
             detailed_diff=detailed if found.detailed else {},
+            stables=[
+                name
+                for name, declared in resource.properties.items()
+                if resource.tells_stable and declared.replaces and name not in found.replaces
+            ],
         )
 
     async def create(self, request: sdk.CreateRequest) -> sdk.CreateResponse:
@@ -102,7 +104,7 @@ class Plugin(sdk.Provider):
         except Incomplete as incomplete:
             left = _bag(incomplete.state, resource, request.properties)
             raise Incomplete(str(incomplete), incomplete.identity, left) from None
-        return sdk.CreateResponse(identity, _bag(state, resource, request.properties))
+        return sdk.CreateResponse(identity, _bag({**_meta(resource), **state}, resource, request.properties))
 
     async def read(self, request: sdk.ReadRequest) -> sdk.ReadResponse:
         """Return a resource as it is now; no identity says that it is gone."""
@@ -114,7 +116,7 @@ class Plugin(sdk.Provider):
         inputs = resource.inputs_of(state, old)
         return sdk.ReadResponse(
             identity,
-            _bag(state, resource, request.properties),
+            _bag({**_meta(resource), **state}, resource, request.properties),
             _bag(inputs, resource, request.inputs, keep=request.inputs),
         )
 
@@ -128,7 +130,7 @@ class Plugin(sdk.Provider):
                 f"during Update of {request.urn}"
             )
         if request.preview:
-            return sdk.UpdateResponse(_bag({**old.state, **resource.given(inputs)}, resource, request.news))
+            return sdk.UpdateResponse(_bag(resource.planned(old.state, inputs), resource, request.news))
         changed = await asyncio.to_thread(resource.update, old, inputs)
         return sdk.UpdateResponse(_bag(changed, resource, request.news))
 
@@ -144,6 +146,10 @@ class Plugin(sdk.Provider):
             known = ", ".join(sorted(self._resources))
             raise Refused(f"{token} is not a resource that this local provider has; it has {known}")
         return self._resources[token]
+
+
+def _meta(resource: Resource) -> Properties:
+    return {"__meta": resource.meta} if resource.meta else {}
 
 
 def _existing(identity: str, state: Bag) -> Existing:

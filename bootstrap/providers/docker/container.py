@@ -4,14 +4,15 @@ import base64
 import io
 import tarfile
 import time
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from bootstrap.providers.docker.container_properties import OUTPUTS, PROPERTIES
+from bootstrap.providers.docker.container_properties import IN_PLACE, OUTPUTS, PROPERTIES
 from bootstrap.providers.docker.container_request import request, restart_policy, swap_bytes
-from bootstrap.providers.docker.container_state import state_of
-from bootstrap.providers.docker.daemon import Daemon, saying
+from bootstrap.providers.docker.container_state import made, refreshed
+from bootstrap.providers.docker.daemon import Daemon, saying, sentence
 from bootstrap.providers.docker.image import local_or_pulled
-from bootstrap.providers.resource import Difference, Existing, Incomplete, Refused, Resource
+from bootstrap.providers.resource import TIMEOUTS, Difference, Existing, Incomplete, Refused, Resource
 from bootstrap.providers.values import Properties
 
 __all__ = ["Container"]
@@ -20,14 +21,14 @@ POLL_SECONDS = 0.25
 SETTLE_SECONDS = 0.25
 """How long a container that ends at once has to do so before its state is read."""
 
-_TAINTED = '{"tainted": true}'
-# In the state as the real provider keeps notes of its own there: JSON under `__meta`.
+_TAINTED = TIMEOUTS + ',"schema_version":"2","tainted":true}'
 
 
 class Container(Resource):
     """A container; most changes replace it, the old one first."""
 
     token = "docker:index/container:Container"  # noqa: S105 (the type's name)
+    meta = TIMEOUTS + ',"schema_version":"2"}'
     properties: ClassVar = PROPERTIES
     outputs = OUTPUTS
     automatic_name = "name"
@@ -35,6 +36,13 @@ class Container(Resource):
 
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
+
+    def comparable(self, state: Properties, inputs: Properties) -> Properties:
+        """Return the inputs, with the state's ports where another order is all that differs."""
+        old, new = state.get("ports") or [], inputs.get("ports") or []
+        if isinstance(new, list) and old and same_ports(old, new):
+            return {**inputs, "ports": old}
+        return inputs
 
     def diff(self, state: Properties, inputs: Properties) -> Difference:
         """Replace also what never came to what was asked for."""
@@ -47,16 +55,14 @@ class Container(Resource):
 
     def create(self, inputs: Properties) -> tuple[str, Properties]:
         """Create the container and bring it to where it was asked to be; it stays where that fails."""
-        if inputs.get("wait") and not inputs.get("healthcheck"):
-            raise Refused("container has wait, but no healthcheck; add one, or take wait away")
         local_or_pulled(
             self._daemon, inputs["image"], f"Unable to create container with image {inputs['image']}"
         )
         with saying("Unable to create container"):
-            made = self._daemon.api.create_container_from_config(
+            created = self._daemon.api.create_container_from_config(
                 request(inputs, inputs["image"]), inputs["name"]
             )
-        identity = made["Id"]
+        identity = created["Id"]
         try:
             self._connect(identity, inputs)
             self._upload(identity, inputs)
@@ -64,12 +70,12 @@ class Container(Resource):
                 with saying("Unable to start container"):
                     self._daemon.api.start(identity)
                 time.sleep(SETTLE_SECONDS)
-            if inputs.get("wait"):
-                self._wait(identity, inputs["waitTimeout"])
+                if inputs.get("wait"):
+                    self._wait(identity, inputs["waitTimeout"])
         except Refused as refusal:
-            state = state_of(self._inspect(identity), self.given(inputs))
+            state = made(self._inspect(identity), self.given(inputs))
             raise Incomplete(str(refusal), identity, {**state, "__meta": _TAINTED}) from None
-        return identity, state_of(self._inspect(identity), self.given(inputs))
+        return identity, made(self._inspect(identity), self.given(inputs))
 
     def read(self, old: Existing) -> tuple[str, Properties] | None:
         """Return the container as the daemon describes it."""
@@ -80,11 +86,16 @@ class Container(Resource):
             container = self._daemon.api.inspect_container(old.identity)
         except NotFound:
             return None
-        return container["Id"], state_of(container, old.state, refreshed=True)
+        return container["Id"], refreshed(container, old.state)
 
     def update(self, old: Existing, inputs: Properties) -> Properties:
-        """Change limits and restart policy; the rest of what needs no replacement is only noted."""
-        wanted = self.given(inputs)
+        """Change limits and restart policy; of all else only the state changes, and the container stays as it was."""
+        wanted = super().update(old, inputs)
+        if wanted["mustRun"] and not old.state.get("mustRun") and wanted["start"]:
+            with saying("Unable to start container"):
+                self._daemon.api.start(old.identity)
+        if all(wanted.get(name) == old.state.get(name) for name in IN_PLACE):
+            return wanted
         with saying("Unable to update a container"):
             self._daemon.api.update_container(
                 old.identity,
@@ -93,7 +104,7 @@ class Container(Resource):
                 cpu_shares=wanted.get("cpuShares"),
                 restart_policy=restart_policy(wanted),
             )
-        return state_of(self._inspect(old.identity), {**old.state, **wanted})
+        return wanted
 
     def delete(self, old: Existing) -> None:
         """Stop the container, with grace where asked for, and remove it; one that is gone is as good."""
@@ -116,9 +127,9 @@ class Container(Resource):
 
     def _connect(self, identity: str, inputs: Properties) -> None:
         networks = inputs.get("networksAdvanced") or []
+        if networks:
+            self._leave_bridge(identity)
         with saying("Unable to connect to network"):
-            if networks:
-                self._daemon.api.disconnect_container_from_network(identity, inputs["networkMode"])
             for network in networks:
                 self._daemon.api.connect_container_to_network(
                     identity,
@@ -129,6 +140,15 @@ class Container(Resource):
                     link_local_ips=network.get("linkLocalIps"),
                 )
 
+    def _leave_bridge(self, identity: str) -> None:
+        from docker.errors import DockerException
+
+        try:
+            self._daemon.api.disconnect_container_from_network(identity, "bridge")
+        except DockerException as error:
+            if "is not connected to" not in sentence(error):
+                raise Refused(f"Unable to disconnect the default network: {sentence(error)}") from None
+
     def _upload(self, identity: str, inputs: Properties) -> None:
         for upload in inputs.get("uploads") or []:
             with saying("Unable to upload volume content"):
@@ -137,12 +157,34 @@ class Container(Resource):
     def _wait(self, identity: str, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         while True:
-            state = self._inspect(identity)["State"]
-            if state.get("Health", {}).get("Status") == "healthy":
+            health = self._inspect(identity)["State"].get("Health")
+            if health is None:
+                raise Refused(
+                    "you have supplied a 'wait' argument, but the container does not have a healthcheck defined. "
+                    "Please remove the 'wait' argument or add a 'healthcheck' attribute"
+                )
+            if health["Status"] == "healthy":
                 return
             if time.monotonic() >= deadline:
-                raise Refused(f"container failed to be in healthy state{_last_words(state)}")
+                raise Refused("container failed to be in healthy state")
             time.sleep(POLL_SECONDS)
+
+
+def same_ports(old: Sequence[Properties], new: Sequence[Properties]) -> bool:
+    """Tell whether the real provider finds the one list in the other.
+
+    It looks at the first new port of the same number and protocol only: a second address of it is never found.
+    """
+    if len(old) != len(new):
+        return False
+    for port in old:
+        of_this = [other for other in new if other.get("internal") == port["internal"]]
+        found = next((other for other in of_this if other.get("protocol") == port["protocol"]), None)
+        if found is None or found.get("ip") != port["ip"]:
+            return False
+        if found.get("external") not in (port["external"], None):
+            return False
+    return True
 
 
 def _archive(upload: Properties) -> bytes:
@@ -154,11 +196,3 @@ def _archive(upload: Properties) -> bytes:
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         archive.addfile(entry, io.BytesIO(content))
     return buffer.getvalue()
-
-
-def _last_words(state: dict[str, Any]) -> str:
-    """Return what the last health check said, or how the container ended."""
-    if not state.get("Running"):
-        return f"; it ended with exit code {state.get('ExitCode')}"
-    checks = (state.get("Health") or {}).get("Log") or []
-    return f"; the last health check said: {checks[-1]['Output'].strip()}" if checks else ""

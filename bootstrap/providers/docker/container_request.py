@@ -62,7 +62,7 @@ def _host(inputs: Properties) -> dict[str, Any]:
     for port in inputs.get("ports") or []:
         published = {"HostIp": port["ip"], "HostPort": str(port.get("external") or "")}
         binds.setdefault(_port(port), []).append(published)
-    return _given(
+    given = _given(
         {
             "RestartPolicy": restart_policy(inputs),
             "Memory": (inputs.get("memory") or 0) * MEBIBYTE,
@@ -75,7 +75,6 @@ def _host(inputs: Properties) -> dict[str, Any]:
             "Binds": [_bind(volume) for volume in inputs.get("volumes") or [] if _source(volume)],
             "Mounts": [_mount(mount) for mount in inputs.get("mounts") or []],
             "Tmpfs": inputs.get("tmpfs"),
-            "Init": inputs.get("init"),
             "ReadonlyRootfs": inputs.get("readOnly"),
             "Privileged": inputs.get("privileged"),
             "CapAdd": capabilities.get("adds"),
@@ -90,8 +89,10 @@ def _host(inputs: Properties) -> dict[str, Any]:
             ],
             "Sysctls": inputs.get("sysctls"),
             "LogConfig": _given({"Type": inputs.get("logDriver"), "Config": inputs.get("logOpts")}),
+            "UsernsMode": inputs.get("usernsMode"),
         }
     )
+    return {**given, "Init": bool(inputs.get("init"))}
 
 
 def _health(check: Properties | None) -> dict[str, Any] | None:
@@ -121,7 +122,7 @@ def _bind(volume: Properties) -> str:
 
 
 def _mount(mount: Properties) -> dict[str, Any]:
-    tmpfs, volume = mount.get("tmpfsOptions") or {}, mount.get("volumeOptions") or {}
+    tmpfs = mount.get("tmpfsOptions") or {}
     return _given(
         {
             "Type": mount["type"],
@@ -130,7 +131,6 @@ def _mount(mount: Properties) -> dict[str, Any]:
             "ReadOnly": mount.get("readOnly"),
             "BindOptions": _given({"Propagation": (mount.get("bindOptions") or {}).get("propagation")}),
             "TmpfsOptions": _given({"Mode": tmpfs.get("mode"), "SizeBytes": tmpfs.get("sizeBytes")}),
-            "VolumeOptions": _given({"NoCopy": volume.get("noCopy")}),
         }
     )
 

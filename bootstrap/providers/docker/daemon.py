@@ -2,27 +2,30 @@
 
 import functools
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from bootstrap.providers.declaration import Property
+from bootstrap.providers.order import ordered
 from bootstrap.providers.resource import Refused
 from bootstrap.providers.values import Properties
 
-__all__ = ["LABELS", "SETTINGS", "Daemon", "labels_of", "named_labels", "saying"]
+__all__ = ["LABELS", "SETTINGS", "Daemon", "labels_of", "named_labels", "saying", "sentence", "until_removed"]
 
-LABELS = Property(
-    replaces=True,
-    unordered=True,
-    itemwise=True,
-    fields={"label": Property(required=True), "value": Property(required=True)},
-)
+_PART = Property(required=True, replaces=True)
+LABELS = Property(kind="list", replaces=True, unordered=True, fields={"label": _PART, "value": _PART})
 """A list of names and values, as network, volume and container have it."""
 
 
 SETTINGS = frozenset({"host"})
 """The provider's settings that can be given."""
+
+
+FIRST_PAUSE = 2.0
+REMOVAL_SECONDS = 30
+"""How long a volume or network that is in use is tried to be removed."""
 
 
 class Daemon:
@@ -70,6 +73,36 @@ def sentence(error: Exception) -> str:
     return str(getattr(error, "explanation", None) or error)
 
 
+def until_removed(remove: Callable[[], object], *, used: str, last_state: str) -> None:
+    """Call `remove` after two seconds, and now and then while the daemon says `used`; give up after thirty seconds.
+
+    Who uses it may be on its way out. The times and the words at the end are the real provider's.
+    """
+    from docker.errors import DockerException
+    from requests import RequestException
+
+    began = time.monotonic()
+    pauses = [FIRST_PAUSE, 5.0]
+    while True:
+        time.sleep(pauses[0] if len(pauses) == 1 else pauses.pop(0))
+        try:
+            remove()
+        except (DockerException, RequestException) as error:
+            if used not in sentence(error):
+                raise Refused(f"Error response from daemon: {sentence(error)}") from None
+        else:
+            return
+        left = began + REMOVAL_SECONDS - time.monotonic()
+        if left < pauses[0]:
+            time.sleep(max(left, 0))
+            raise Refused(
+                f"timeout while waiting for state to become 'removed' (last state: '{last_state}', "
+                f"timeout: {REMOVAL_SECONDS}s)"
+            )
+        if len(pauses) == 1:
+            pauses = [10.0]
+
+
 def labels_of(inputs: Properties) -> dict[str, str]:
     """Return the labels that the inputs ask for, as the daemon takes them."""
     return {item["label"]: item["value"] for item in inputs.get("labels") or []}
@@ -77,4 +110,4 @@ def labels_of(inputs: Properties) -> dict[str, str]:
 
 def named_labels(labels: Mapping[str, str] | None) -> Sequence[dict[str, str]]:
     """Return the daemon's labels as a list of names and values."""
-    return [{"label": name, "value": value} for name, value in sorted((labels or {}).items())]
+    return ordered([{"label": name, "value": value} for name, value in (labels or {}).items()], LABELS)

@@ -1,17 +1,49 @@
 """RemoteImage: an image that is pulled by its name, or built from a folder."""
 
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-from bootstrap.providers.declaration import Property
+from bootstrap.providers.declaration import Kind, Property
 from bootstrap.providers.docker.daemon import Daemon, saying, sentence
-from bootstrap.providers.resource import Existing, Refused, Resource
+from bootstrap.providers.plan import filled, zeroed
+from bootstrap.providers.resource import TIMEOUTS, Existing, Refused, Resource
 from bootstrap.providers.values import Properties
 
 __all__ = ["RemoteImage", "local_or_pulled"]
 
 _REPLACES = Property(replaces=True)
+_TRUTH = Property(kind="truth")
+_NEW = {kind: Property(kind=kind, replaces=True) for kind in ("text", "number", "truth", "list", "map")}
+_BUILD = {
+    "context": Property(required=True, replaces=True),
+    "dockerfile": Property(replaces=True, default="Dockerfile"),
+    "tags": Property(kind="list"),
+    "buildArgs": _NEW["map"],
+    "labels": _NEW["map"],
+    "networkMode": _REPLACES,
+    "noCache": _NEW["truth"],
+    "remove": Property(kind="truth", default=True),
+    "target": _REPLACES,
+    "forceRemove": _NEW["truth"],
+}
+_FOREIGN_BUILD: dict[Kind, tuple[str, ...]] = {
+    "text": (
+        *("buildId", "buildLogFile", "builder", "cgroupParent", "cpuSetCpus", "cpuSetMems", "isolation"),
+        *("platform", "provenance", "remoteContext", "sbom", "sessionId", "version"),
+    ),
+    "number": ("cpuPeriod", "cpuQuota", "cpuShares", "memory", "memorySwap", "shmSize"),
+    "truth": ("pullParent", "squash", "suppressOutput"),
+    "list": ("additionalContexts", "cacheFroms", "cacheTos", "extraHosts", "securityOpts"),
+}
+"""What only the real provider takes in `build`, by what it holds; all of it replaces."""
+_FOREIGN = {
+    **{name: replace(_NEW[kind], foreign=True) for kind, names in _FOREIGN_BUILD.items() for name in names},
+    **dict.fromkeys(("authConfigs", "secrets", "ulimits"), Property(kind="list", foreign=True)),
+    "label": Property(kind="map", foreign=True),
+    "useLegacyBuilder": Property(kind="truth", replaces=True, foreign=True, falls_to=False),
+}
 SHOWN_LINES = 30
 """How much of a failed build's output the error shows: enough for the failed step and what it said."""
 
@@ -20,27 +52,20 @@ class RemoteImage(Resource):
     """An image on the daemon."""
 
     token = "docker:index/remoteImage:RemoteImage"  # noqa: S105 (the type's name)
+    meta = TIMEOUTS + "}"
     properties: ClassVar = {
         "name": Property(required=True, replaces=True),
-        "keepLocally": Property(),
-        "forceRemove": Property(),
+        "keepLocally": _TRUTH,
+        "forceRemove": _TRUTH,
         "platform": _REPLACES,
-        "triggers": _REPLACES,
-        "pullTriggers": Property(replaces=True, unordered=True),
+        "triggers": Property(kind="map", replaces=True),
+        "pullTriggers": Property(kind="list", replaces=True, unordered=True),
         "build": Property(
-            replaces=True,
+            kind="object",
+            unordered=True,
+            zeroed=True,
             conflicts="pullTriggers",
-            fields={
-                "context": Property(required=True),
-                "dockerfile": Property(default="Dockerfile"),
-                "tags": Property(),
-                "buildArgs": Property(),
-                "labels": Property(),
-                "networkMode": Property(),
-                "noCache": Property(),
-                "remove": Property(default=True),
-                "target": Property(),
-            },
+            fields={**_BUILD, **_FOREIGN},
         ),
     }
     outputs = ("imageId", "repoDigest")
@@ -54,16 +79,24 @@ class RemoteImage(Resource):
             self._build(inputs["name"], inputs["build"], inputs.get("platform"))
         what = "Unable to read Docker image into resource"
         local_or_pulled(self._daemon, inputs["name"], what, inputs.get("platform"))
-        found = self.read(Existing(identity="", state=self.given(inputs)))
+        planned = {**self.given(inputs), "build": _planned_build(inputs.get("build"))}
+        found = self._found(planned)
         assert found  # noqa: S101 (found a moment ago)
         return found
 
     def read(self, old: Existing) -> tuple[str, Properties] | None:
         """Return the image that has this name now."""
+        self.no_import(old)
+        found = self._found(old.state)
+        if found is None or not old.state.get("build"):
+            return found
+        identity, state = found
+        return identity, {**state, "build": zeroed(state["build"], self.properties["build"])}
+
+    def _found(self, state: Properties) -> tuple[str, Properties] | None:
         from docker.errors import ImageNotFound
 
-        self.no_import(old)
-        name = old.state["name"]
+        name = state["name"]
         with saying("Unable to inspect image"):
             try:
                 image = self._daemon.api.inspect_image(name)
@@ -73,15 +106,11 @@ class RemoteImage(Resource):
         digests = [digest for digest in image["RepoDigests"] or [] if digest.startswith(f"{repository}@")]
         found = f"{image['Id']}{name}"
         return found, {
-            **old.state,
+            **state,
             "id": found,
             "imageId": image["Id"],
             "repoDigest": digests[0] if digests else "",
         }
-
-    def update(self, old: Existing, inputs: Properties) -> Properties:
-        """Take over what matters when the image is deleted."""
-        return {**old.state, **self.given(inputs)}
 
     def delete(self, old: Existing) -> None:
         """Remove the image's name, unless it is to be kept; one that is gone is as good."""
@@ -113,6 +142,7 @@ class RemoteImage(Resource):
                 target=build.get("target") or "",
                 platform=platform,
                 rm=build["remove"],
+                forcerm=True,
                 decode=True,
             ):
                 tail.extend(line for line in step.get("stream", "").splitlines() if line.strip())
@@ -122,6 +152,12 @@ class RemoteImage(Resource):
             for tag in tags[1:]:
                 repository, _, label = tag.rpartition(":")
                 self._daemon.api.tag(name, repository, label)
+
+
+def _planned_build(build: Properties | None) -> Properties | None:
+    declared = RemoteImage.properties["build"]
+    planned: Properties | None = filled(build, declared) if build else None
+    return planned
 
 
 def local_or_pulled(daemon: Daemon, name: str, what: str, platform: str | None = None) -> str:

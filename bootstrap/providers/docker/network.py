@@ -3,7 +3,9 @@
 from typing import Any, ClassVar
 
 from bootstrap.providers.declaration import Property
-from bootstrap.providers.docker.daemon import LABELS, Daemon, labels_of, named_labels, saying
+from bootstrap.providers.docker.daemon import LABELS, Daemon, labels_of, named_labels, saying, until_removed
+from bootstrap.providers.order import ordered
+from bootstrap.providers.plan import plan
 from bootstrap.providers.resource import Existing, Resource
 from bootstrap.providers.values import Properties
 
@@ -13,26 +15,36 @@ _REPLACES = Property(replaces=True)
 _COMPUTED = Property(replaces=True, computed=True)
 
 
+_PROPERTIES = {
+    "name": _REPLACES,
+    "driver": _COMPUTED,
+    "attachable": Property(kind="truth", replaces=True),
+    "ingress": Property(kind="truth", replaces=True, foreign=True),
+    "internal": Property(kind="truth", replaces=True, computed=True),
+    "ipv6": Property(kind="truth", replaces=True),
+    "ipamDriver": Property(replaces=True, default="default"),
+    "ipamOptions": Property(kind="map", replaces=True, foreign=True),
+    "ipamConfigs": Property(
+        kind="list",
+        replaces=True,
+        computed=True,
+        unordered=True,
+        fields={
+            **dict.fromkeys(("subnet", "gateway", "ipRange"), _REPLACES),
+            "auxAddress": Property(kind="map", replaces=True),
+        },
+    ),
+    "labels": LABELS,
+    "options": Property(kind="map", replaces=True, computed=True),
+}
+
+
 class Network(Resource):
     """A network; every change replaces it."""
 
     token = "docker:index/network:Network"  # noqa: S105 (the type's name)
-    properties: ClassVar = {
-        "name": _REPLACES,
-        "driver": _COMPUTED,
-        "attachable": _REPLACES,
-        "internal": _COMPUTED,
-        "ipv6": _REPLACES,
-        "ipamDriver": Property(replaces=True, default="default"),
-        "ipamConfigs": Property(
-            replaces=True,
-            computed=True,
-            unordered=True,
-            fields=dict.fromkeys(("subnet", "gateway", "ipRange", "auxAddress"), Property()),
-        ),
-        "labels": LABELS,
-        "options": _COMPUTED,
-    }
+    meta = '{"schema_version":"1"}'
+    properties: ClassVar = _PROPERTIES
     outputs = ("scope",)
     automatic_name = "name"
 
@@ -62,9 +74,11 @@ class Network(Resource):
                 enable_ipv6=bool(inputs.get("ipv6")),
                 attachable=bool(inputs.get("attachable")),
             )
-        found = self.read(Existing(identity=made["Id"], state={}))
-        assert found  # noqa: S101 (made a moment ago)
-        return found
+        with saying("Unable to inspect network"):
+            state = _state(self._daemon.api.inspect_network(made["Id"]))
+        planned = plan({}, inputs, self.properties).state
+        wanted = {"ipamConfigs": planned["ipamConfigs"]} if inputs.get("ipamConfigs") else {}
+        return made["Id"], {**state, "ipamOptions": None, **wanted}
 
     def read(self, old: Existing) -> tuple[str, Properties] | None:
         """Return the network as the daemon describes it."""
@@ -81,11 +95,13 @@ class Network(Resource):
         """Remove the network; one that is gone is as good."""
         from docker.errors import NotFound
 
-        with saying(f"Unable to remove network {old.state.get('name')}"):
+        def remove() -> None:
             try:
                 self._daemon.api.remove_network(old.identity)
             except NotFound:
-                return
+                pass  # it is gone all the same
+
+        until_removed(remove, used="has active endpoints", last_state="pending")
 
 
 def _state(network: dict[str, Any]) -> Properties:
@@ -95,18 +111,23 @@ def _state(network: dict[str, Any]) -> Properties:
         "driver": network["Driver"],
         "scope": network["Scope"],
         "attachable": network["Attachable"],
+        "ingress": network["Ingress"],
         "internal": network["Internal"],
         "ipv6": network["EnableIPv6"],
         "ipamDriver": network["IPAM"]["Driver"],
-        "ipamConfigs": [
-            {
-                "subnet": pool.get("Subnet", ""),
-                "gateway": pool.get("Gateway", ""),
-                "ipRange": pool.get("IPRange", ""),
-                "auxAddress": pool.get("AuxiliaryAddresses") or {},
-            }
-            for pool in network["IPAM"]["Config"] or []
-        ],
+        "ipamOptions": network["IPAM"]["Options"] or {},
+        "ipamConfigs": ordered(
+            [
+                {
+                    "subnet": pool.get("Subnet", ""),
+                    "gateway": pool.get("Gateway", ""),
+                    "ipRange": pool.get("IPRange", ""),
+                    "auxAddress": pool.get("AuxiliaryAddresses") or {},
+                }
+                for pool in network["IPAM"]["Config"] or []
+            ],
+            _PROPERTIES["ipamConfigs"],
+        ),
         "labels": named_labels(network["Labels"]),
         "options": network["Options"] or {},
     }

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from bootstrap.providers.declaration import Property
-from bootstrap.providers.docker.daemon import LABELS, Daemon, labels_of, named_labels, saying
+from bootstrap.providers.docker.daemon import LABELS, Daemon, labels_of, named_labels, saying, until_removed
 from bootstrap.providers.resource import Existing, Resource
 from bootstrap.providers.values import Properties
 
@@ -14,10 +14,12 @@ class Volume(Resource):
     """A volume; every change replaces it, which loses what it holds."""
 
     token = "docker:index/volume:Volume"  # noqa: S105 (the type's name)
+    meta = '{"schema_version":"1"}'
     properties: ClassVar = {
         "name": Property(replaces=True),
         "driver": Property(replaces=True, computed=True),
-        "driverOpts": Property(replaces=True),
+        "driverOpts": Property(kind="map", replaces=True),
+        "cluster": Property(kind="object", foreign=True),
         "labels": LABELS,
     }
     outputs = ("mountpoint",)
@@ -37,7 +39,8 @@ class Volume(Resource):
             )
         found = self.read(Existing(identity=inputs["name"], state={}))
         assert found  # noqa: S101 (made a moment ago)
-        return found
+        identity, state = found
+        return identity, {**state, "driverOpts": state["driverOpts"] or None}
 
     def read(self, old: Existing) -> tuple[str, Properties] | None:
         """Return the volume as the daemon describes it."""
@@ -51,6 +54,7 @@ class Volume(Resource):
         return old.identity, {
             "id": old.identity,
             "name": volume["Name"],
+            "cluster": None,
             "driver": volume["Driver"],
             "driverOpts": volume["Options"] or {},
             "labels": named_labels(volume["Labels"]),
@@ -61,8 +65,10 @@ class Volume(Resource):
         """Remove the volume with what it holds; one that is gone is as good."""
         from docker.errors import NotFound
 
-        with saying(f"Unable to remove volume {old.identity}"):
+        def remove() -> None:
             try:
-                self._daemon.api.remove_volume(old.identity)
+                self._daemon.api.remove_volume(old.identity, force=True)
             except NotFound:
-                return
+                pass  # it is gone all the same
+
+        until_removed(remove, used="volume is in use", last_state="in_use")

@@ -5,7 +5,8 @@ from typing import ClassVar
 
 from bootstrap.providers.declaration import Property
 from bootstrap.providers.mysql.connection import Connection, quoted_name
-from bootstrap.providers.resource import Existing, Refused, Resource
+from bootstrap.providers.plan import Plan
+from bootstrap.providers.resource import Existing, Refused, Resource, top_level
 from bootstrap.providers.values import UNKNOWN, Properties
 
 __all__ = ["Grant", "User"]
@@ -21,6 +22,7 @@ class User(Resource):
     properties: ClassVar = {
         "user": Property(required=True, replaces=True),
         "host": Property(replaces=True, default="localhost"),
+        "authPlugin": Property(replaces=True, foreign=True),
         "plaintextPassword": Property(secret=True),
         "tlsOption": Property(replaces=True, default="NONE"),
     }
@@ -28,12 +30,9 @@ class User(Resource):
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def comparable(self, inputs: Properties) -> Properties:
+    def comparable(self, state: Properties, inputs: Properties) -> Properties:  # noqa: ARG002 (as declared)
         """Return the inputs with the password's hash, or as they are where that is what they hold."""
-        password = inputs.get("plaintextPassword")
-        if not password or password == UNKNOWN:
-            return inputs
-        return {**inputs, "plaintextPassword": hashlib.sha256(password.encode()).hexdigest()}
+        return _hashed(inputs)
 
     def create(self, inputs: Properties) -> tuple[str, Properties]:
         """Create the account; one that exists is an error."""
@@ -43,7 +42,7 @@ class User(Resource):
             arguments.append(inputs["plaintextPassword"])
         self._connection.execute(f"{statement} REQUIRE {inputs['tlsOption']}", arguments)
         identity = f"{inputs['user']}@{inputs['host']}"
-        return identity, {**self.given(self.comparable(inputs)), "id": identity}
+        return identity, {**self.given(_hashed(inputs)), "id": identity}
 
     def read(self, old: Existing) -> tuple[str, Properties] | None:
         """Return the account as the state has it, if the server has it too."""
@@ -58,7 +57,7 @@ class User(Resource):
         account = [old.state["user"], old.state["host"]]
         password = inputs.get("plaintextPassword") or ""
         self._connection.execute("ALTER USER %s@%s IDENTIFIED BY %s", [*account, password])
-        return {**old.state, **self.given(self.comparable(inputs))}
+        return {**old.state, **self.given(_hashed(inputs))}
 
     def delete(self, old: Existing) -> None:
         """Drop the account, its grants with it; one that is gone is an error."""
@@ -77,14 +76,34 @@ class Grant(Resource):
         "host": Property(replaces=True, default="localhost"),
         "database": Property(required=True, replaces=True),
         "table": Property(replaces=True, default="*"),
-        "privileges": Property(replaces=True, unordered=True),
-        "roles": Property(replaces=True, unordered=True, conflicts="privileges"),
-        "grant": _REPLACES,
+        "privileges": Property(kind="list", replaces=True, unordered=True),
+        "role": Property(replaces=True, foreign=True),
+        "roles": Property(kind="list", replaces=True, unordered=True, conflicts="privileges"),
+        "grant": Property(kind="truth", replaces=True),
         "tlsOption": Property(replaces=True, default="NONE"),
     }
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+
+    def details(self, state: Properties, planned: Plan, inputs: Properties) -> dict[str, str]:
+        """Tell a list as the older SDK does: by the places of what goes and comes, and where their number differs."""
+        kinds = super().details(state, planned, inputs)
+        for name in ("privileges", "roles"):
+            old, new = state.get(name) or [], inputs.get(name) or []
+            if name not in planned.state or UNKNOWN in (old, new):
+                continue
+            gone = {index for index, one in enumerate(old) if one not in new}
+            come = {index for index, one in enumerate(new) if one not in old}
+            if not gone | come:
+                continue
+            kinds = {path: kind for path, kind in kinds.items() if top_level(path) != name}
+            for index in sorted(gone | come):
+                kind = "UPDATE" if index in gone & come else "DELETE" if index in gone else "ADD"
+                kinds[f"{name}[{index}]"] = f"{kind}_REPLACE"
+            if len(old) != len(new):
+                kinds[name] = "UPDATE"
+        return kinds
 
     def given(self, inputs: Properties) -> Properties:
         """Return the inputs; without being asked, nobody may grant what was granted."""
@@ -130,6 +149,13 @@ class Grant(Resource):
         self._connection.execute(
             f"REVOKE {', '.join(old.state['privileges'])} ON {_place(old.state)} FROM %s@%s", account
         )
+
+
+def _hashed(inputs: Properties) -> Properties:
+    password = inputs.get("plaintextPassword")
+    if not password or password == UNKNOWN:
+        return inputs
+    return {**inputs, "plaintextPassword": hashlib.sha256(password.encode()).hexdigest()}
 
 
 def _place(inputs: Properties) -> str:

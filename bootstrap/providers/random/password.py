@@ -28,6 +28,7 @@ class RandomPassword(Remembered):
     """A password that changes only when what it is made from changes."""
 
     token = "random:index/randomPassword:RandomPassword"  # noqa: S105 (the type's name)
+    meta = '{"schema_version":"3"}'
     properties: ClassVar = {
         name: Property(replaces=True, required=name == "length")
         for name in ("length", "keepers", "overrideSpecial", *DEFAULTS)

@@ -38,7 +38,7 @@ class _Certificate(Remembered):
     def diff(self, state: Properties, inputs: Properties) -> Difference:
         """Ask for a replacement also when the time of renewal has come."""
         found = super().diff(state, inputs)
-        wanted = self.comparable(inputs)
+        wanted = self.comparable(state, inputs)
         early = wanted["earlyRenewalHours"]
         if _due(state["validityEndTime"], early):
             found.names = sorted({*found.names, "readyForRenewal"})
@@ -54,7 +54,7 @@ class _Certificate(Remembered):
 
     def update(self, old: Existing, inputs: Properties) -> Properties:
         """Take over another time of renewal."""
-        changed = {**old.state, **self.given(inputs)}
+        changed = self.planned(old.state, inputs)
         return self.read(Existing(identity=old.identity, state=changed))[1]
 
     def create(self, inputs: Properties) -> tuple[str, Properties]:

@@ -19,6 +19,7 @@ class PrivateKey(Remembered):
     """A private key and what follows from it."""
 
     token = "tls:index/privateKey:PrivateKey"  # noqa: S105 (the type's name)
+    meta = '{"schema_version":"1"}'
     properties: ClassVar = {
         "algorithm": Property(required=True, replaces=True, choices=("RSA", "ECDSA", "ED25519")),
         "ecdsaCurve": Property(replaces=True, choices=("P224", "P256", "P384", "P521")),
