@@ -24,7 +24,7 @@ class Property:
     """What it holds; an item's kind is that of its list."""
 
     replaces: bool = False
-    """A change of it replaces the resource; of a list: a change of how many items it has, or of a plain item."""
+    """A change of it replaces the resource; of a list: of how many items it has, or of a plain item."""
 
     required: bool = False
     """A resource without it is refused."""
@@ -120,26 +120,32 @@ def mistakes(given: Properties, declaration: Declaration, place: str) -> Iterato
         yield f"Invalid or unknown key. Examine values at '{place}.{name}'."
     foreign = {name for name, declared in declaration.items() if declared.foreign}
     for name in sorted(given.keys() & foreign):
-        yield f"The local provider does not have '{name}'; take it away, or use the real one, at '{place}.{name}'."
+        at = f"Examine values at '{place}.{name}'."
+        yield f"The local provider does not have '{name}'; take it away, or use the real one. {at}"
     for name, declared in declaration.items():
         value = given.get(name)
-        if value is None:
-            if declared.required:
-                yield f"Missing required property '{name}'. Examine values at '{place}.{name}'."
-            continue
-        if declared.pattern and value != UNKNOWN and not re.fullmatch(declared.pattern, str(value)):
-            rule = f"'{value}' doesn't match the pattern '{declared.pattern}'"
-            yield f"{rule}. Examine values at '{place}.{name}'."
-        if declared.conflicts and given.get(declared.conflicts) is not None:
-            yield f"\"{name}\": conflicts with {declared.conflicts}. Examine values at '{place}.{name}'."
-        items = value if isinstance(value, list) else [value]
-        for index, item in enumerate(items):
-            if declared.choices and item not in (*declared.choices, UNKNOWN):
-                known = " ".join(f'"{choice}"' for choice in sorted(declared.choices))
-                at = f"{name}[{index}]" if isinstance(value, list) else name
-                yield (
-                    f"Invalid Attribute Value Match. Attribute {at} value must be one of: [{known}], "
-                    f"got: \"{item}\". Examine values at '{place}.{at}'."
-                )
-            if declared.fields and isinstance(item, dict):
-                yield from mistakes(item, declared.fields, f"{place}.{name}")
+        if value is not None:
+            yield from _value_mistakes(name, value, given, declared, place)
+        elif declared.required:
+            yield f"Missing required property '{name}'. Examine values at '{place}.{name}'."
+
+
+def _value_mistakes(
+    name: str, value: Any, given: Properties, declared: Property, place: str
+) -> Iterator[str]:
+    if declared.pattern and value != UNKNOWN and not re.fullmatch(declared.pattern, str(value)):
+        rule = f"'{value}' doesn't match the pattern '{declared.pattern}'"
+        yield f"{rule}. Examine values at '{place}.{name}'."
+    if declared.conflicts and given.get(declared.conflicts) is not None:
+        yield f"\"{name}\": conflicts with {declared.conflicts}. Examine values at '{place}.{name}'."
+    items = value if isinstance(value, list) else [value]
+    for index, item in enumerate(items):
+        if declared.choices and item not in (*declared.choices, UNKNOWN):
+            known = " ".join(f'"{choice}"' for choice in sorted(declared.choices))
+            at = f"{name}[{index}]" if isinstance(value, list) else name
+            yield (
+                f"Invalid Attribute Value Match. Attribute {at} value must be one of: [{known}], "
+                f"got: \"{item}\". Examine values at '{place}.{at}'."
+            )
+        if declared.fields and isinstance(item, dict):
+            yield from mistakes(item, declared.fields, f"{place}.{name}")

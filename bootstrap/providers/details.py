@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bootstrap.providers.declaration import Property
-from bootstrap.providers.plan import Plan, alike, item_of
+from bootstrap.providers.plan import Plan, item_of
 from bootstrap.providers.values import DEFAULTS, UNKNOWN, Properties
 
 __all__ = ["details"]
@@ -114,7 +114,8 @@ def _stems_from(given: Any, planned: Any, declared: Property) -> bool:
     if not declared.fields or not isinstance(given, dict):
         return bool(given == planned)
     return all(
-        inner.computed and given.get(name) is None or _settled(given.get(name)) == _settled(planned.get(name))
+        (inner.computed and given.get(name) is None)
+        or _settled(given.get(name)) == _settled(planned.get(name))
         for name, inner in declared.fields.items()
     )
 
@@ -174,5 +175,5 @@ def _bare(value: Any) -> Any:
     return None if value == [] else value
 
 
-def _kind(kind: str, replaces: bool) -> str:  # noqa: FBT001 (as the paths are told)
+def _kind(kind: str, replaces: bool) -> str:
     return kind + (_REPLACE if replaces else "")

@@ -24,11 +24,13 @@ def launcher(name: str, folder: Path, python: Path = Path(sys.executable)) -> Pa
     """
     folder.mkdir(parents=True, exist_ok=True)
     script = folder / f"pulumi-resource-{name}"
+    # trap: until Python has its own answer to a SIGINT, it must not have the one that prints.
     # -P: the folder in which Pulumi was called must not shadow a package of the same name.
     script.write_text(
         "#!/bin/sh\n"
+        "trap '' INT\n"
         f"PYTHONPATH={shlex.quote(str(ROOT))} "
-        f'exec {shlex.quote(str(python))} -P -m bootstrap.providers.{name} "$@"\n'
+        f'exec {shlex.quote(str(python))} -P -m bootstrap.ending bootstrap.providers.{name} "$@"\n'
     )
     script.chmod(0o755)
     return script

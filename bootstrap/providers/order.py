@@ -1,4 +1,4 @@
-"""In which order the real docker provider lists the items of a set: texts by themselves, objects by their content.
+"""In which order the docker provider lists the items of a set: texts as they are, objects by their content.
 
 Owns the order alone. It is that of Terraform's values (`go-cty`), which sorts objects by all that they hold,
 field after field by name.

@@ -43,7 +43,7 @@ def plan(state: Properties, inputs: Properties, declaration: Mapping[str, Proper
 
 def alike(old: Any, new: Any, declared: Property) -> bool:
     """Tell whether two values of a property say the same: nothing, zero and empty are one."""
-    if (declared.computed or declared.lenient) and _nothing(new):
+    if (declared.computed or declared.lenient) and new in (None, "", [], {}):
         return True
     if old == UNKNOWN or new == UNKNOWN:
         return bool(old == new)

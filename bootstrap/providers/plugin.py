@@ -5,11 +5,14 @@ out: a refusal that is one sentence, and a resource that exists but is not as it
 """
 
 import asyncio
-import contextlib
 import hashlib
 import secrets
 import sys
-from collections.abc import Awaitable, Callable, Sequence, Set
+import traceback
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 import grpc  # type: ignore[import-untyped]
@@ -25,6 +28,9 @@ __all__ = ["Plugin", "serve"]
 
 Bag = dict[str, PropertyValue]
 
+SIDE_BY_SIDE = 64
+"""How many calls are under way at once."""
+
 _EVERY_PROVIDERS_SETTINGS = {"version", "pluginDownloadURL", "__internal"}
 """What the engine itself may put beside a provider's settings."""
 
@@ -36,29 +42,46 @@ class Plugin(sdk.Provider):
         self,
         resources: Sequence[Resource],
         configure: Callable[[Properties], object] = dict,
-        settings: Set[str] = frozenset(),
+        settings: Mapping[str, Sequence[str]] = MappingProxyType({}),
     ) -> None:
-        """Serve `resources`; `configure` gets its settings; those beside `settings` are refused."""
+        """Serve `resources`; `configure` gets its settings.
+
+        `settings` names those that there are, each with what it may be (nothing: anything).
+        """
         self._resources = {resource.token: resource for resource in resources}
         self._configure = configure
-        self._settings = settings | _EVERY_PROVIDERS_SETTINGS
+        self._settings = {**settings, **dict.fromkeys(_EVERY_PROVIDERS_SETTINGS, ())}
 
     async def check_config(self, request: sdk.CheckRequest) -> sdk.CheckResponse:
         """Refuse a setting that the local provider does not have."""
         failures = [
             sdk.CheckFailure(name, f"the local provider does not have {name!r}; remove it from {request.urn}")
-            for name in sorted(request.new_inputs.keys() - self._settings)
+            for name in sorted(request.new_inputs.keys() - self._settings.keys())
         ]
+        for name, value in plain(request.new_inputs).items():
+            known = self._settings.get(name, ())
+            if known and value not in (*known, UNKNOWN):
+                rule = f"expected {name} to be one of [{' '.join(known)}], got {value}"
+                failures.append(sdk.CheckFailure(name, f"could not validate provider configuration: {rule}"))
         return sdk.CheckResponse(inputs=request.new_inputs, failures=failures)
 
     async def configure(self, request: sdk.ConfigureRequest) -> sdk.ConfigureResponse:
-        """Take the provider's settings."""
+        """Take the provider's settings; like the real ones, leave the marks of secrets to the engine."""
         self._configure({name: value for name, value in plain(request.args).items() if value != UNKNOWN})
-        return sdk.ConfigureResponse(accept_secrets=True, supports_preview=True)
+        remembers = all(not resource.tells_stable for resource in self._resources.values())
+        return sdk.ConfigureResponse(accept_secrets=False, supports_preview=True, accept_resources=remembers)
 
     async def diff_config(self, request: sdk.DiffRequest) -> sdk.DiffResponse:
-        """Say that other settings never replace the resources."""
-        return sdk.DiffResponse(changes=plain(request.old_state) != plain(request.new_inputs))
+        """Say that other settings never replace the resources, and nothing of what is not known yet."""
+        old, new = plain(request.old_state), plain(request.new_inputs)
+        names = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+        if any(new.get(name) == UNKNOWN for name in names):
+            names = []
+        return sdk.DiffResponse(
+            changes=bool(names),
+            diffs=names,
+            detailed_diff={name: sdk.PropertyDiff(_kind(name, old, new), input_diff=True) for name in names},
+        )
 
     async def check(self, request: sdk.CheckRequest) -> sdk.CheckResponse:
         """Return the inputs with defaults, and the mistakes in them."""
@@ -148,6 +171,12 @@ class Plugin(sdk.Provider):
         return self._resources[token]
 
 
+def _kind(name: str, old: Properties, new: Properties) -> sdk.PropertyDiffKind:
+    if name not in old:
+        return sdk.PropertyDiffKind.ADD
+    return sdk.PropertyDiffKind.UPDATE if name in new else sdk.PropertyDiffKind.DELETE
+
+
 def _meta(resource: Resource) -> Properties:
     return {"__meta": resource.meta} if resource.meta else {}
 
@@ -176,10 +205,19 @@ class _Servicer(ProviderServicer):
     async def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
         return await _answer(super().Check(request, context), context)
 
+    async def CheckConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return await _answer(super().CheckConfig(request, context), context)
+
+    async def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802
+        response = await _answer(super().Configure(request, context), context)
+        response.supports_autonaming_configuration = True
+        return response
+
     async def DiffConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
-        # The SDK sends the bare truth value, which the protocol reads as "unknown" or "none".
-        response = await super().DiffConfig(request, context)  # type: ignore[no-untyped-call]
-        response.changes = response.DIFF_SOME if response.changes else response.DIFF_NONE
+        response = await _answer(super().DiffConfig(request, context), context)  # type: ignore[no-untyped-call]
+        # The SDK sends the bare truth value. Where nothing differs, the real providers do not say so.
+        response.changes = response.DIFF_SOME if response.changes else response.DIFF_UNKNOWN
+        response.hasDetailedDiff = bool(response.detailedDiff)
         return response
 
     async def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -207,6 +245,11 @@ async def _answer(call: Awaitable[Any], context: Any, inputs: Any = None) -> Any
         await context.abort(grpc.StatusCode.UNKNOWN, str(refusal))
     except Incomplete as incomplete:
         await _abort_incomplete(incomplete, context, inputs)
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(place.filename).name}, line {place.lineno}"
+        reason = f"the local provider failed at {where}: {type(error).__name__}: {error}; please report it"
+        await context.abort(grpc.StatusCode.INTERNAL, reason)
 
 
 async def _abort_incomplete(incomplete: Incomplete, context: Any, inputs: Any) -> NoReturn:
@@ -231,6 +274,8 @@ def serve(plugin: Plugin, version: str) -> None:
     """
 
     async def run() -> None:
+        # Most of them wait, for a daemon or for a container's health.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(SIDE_BY_SIDE))
         server = grpc.aio.server(options=[("grpc.max_receive_message_length", 400 * 1024 * 1024)])
         engine = sys.argv[1] if len(sys.argv) > 1 else ""
         provider_pb2_grpc.add_ResourceProviderServicer_to_server(
@@ -241,5 +286,4 @@ def serve(plugin: Plugin, version: str) -> None:
         print(port, flush=True)
         await server.wait_for_termination()
 
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(run())
+    asyncio.run(run())

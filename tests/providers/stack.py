@@ -1,8 +1,8 @@
-"""The recordings of a whole stack: what the real plugins answered through its life, and to edits of its resources.
+"""The recordings of a whole stack: what the real plugins answered through its life, and to edits of it.
 
-Owns their form. A file holds `values`, each a state or inputs, written as what separates it from an earlier one
-({"of": its number, "with": ..., "without": [...]}), and `calls`, which name values by their numbers. What stood
-for something secret or of one machine (`<CERTIFICATE pem 1>`, `<start+17520h>`) becomes something of its form.
+Owns their form. A file holds `values`, each a state or inputs, written as what separates it from an earlier
+one ({"of": its number, "with": ..., "without": [...]}), and `calls`, which name values by their numbers. What
+stands for something secret or of one machine (`<CERTIFICATE pem 1>`, `<start+17520h>`) becomes one of its form.
 """
 
 import base64

@@ -51,21 +51,13 @@ RECORDINGS = {
 NOT_DECLARED = {
     "docker": {
         *("attach", "cpuSet", "gpus", "ipcMode", "logs", "pidMode", "publishAllPorts", "rm", "runtime"),
-        *("stdinOpen", "storageOpts", "tty", "usernsMode"),
+        *("stdinOpen", "storageOpts", "tty"),
     },
     "mysql": {"authPlugin", "password"},
 }
 """Recording -> properties of the real provider that no resource of this program declares."""
 
-_NOISE = {"replaces", "diffs", "detailed"}
-DEVIATIONS: dict[tuple[str, int], set[str]] = {
-    # The real provider shows twelve empty fields of `build` as added, with any other change of an image that
-    # was never refreshed.
-    **{("docker", number): _NOISE for number in (57, 59, 63)},
-    **{("docker", number): {"diffs", "detailed"} for number in (58, 61, 64)},
-    # It shows a change of a grant's privileges twice: of the item and of the list.
-    **{("mysql", number): {"detailed"} for number in (74, 82)},
-}
+DEVIATIONS: dict[tuple[str, int], set[str]] = {}
 """Recording and call -> aspects in which the answer is another; docs/closed-network.md says why."""
 
 Outcomes = dict[int, Problems]
@@ -133,7 +125,7 @@ def test_what_a_local_provider_does_not_have_it_refuses_by_name(played: Callable
         for recording in RECORDINGS
         for call in recorded_calls(recording)
         for name in undeclared(call)
-        if "invalid or unknown key" in played(recording)[call["number"]]["failures"]
+        if f"The local provider does not have '{name}'" in played(recording)[call["number"]]["failures"]
     }
     assert refused == {(recording, name) for recording, names in NOT_DECLARED.items() for name in names}, (
         "a property that is silently ignored is a setting that is silently not set"

@@ -1,4 +1,4 @@
-"""Check and Diff, which touch nothing: every one that was asked in a stack's life and by edits is asked again."""
+"""Check and Diff, which touch nothing: every one of a stack's life and of edits is asked again."""
 
 import re
 from typing import Any
@@ -96,10 +96,8 @@ def test_diff_answers_what_the_real_provider_answered(
         "deleteBeforeReplace": answer.fields["deleteBeforeReplace"],
         "detailed": {path: KINDS[diff.kind] for path, diff in answer.fields["detailedDiff"].items()},
     }
-    recorded = {
-        **{"replaces": [], "diffs": [], "deleteBeforeReplace": False, "detailed": {}},
-        **call["answer"],
-    }
+    nothing: dict[str, Any] = {"replaces": [], "diffs": [], "deleteBeforeReplace": False, "detailed": {}}
+    recorded = nothing | call["answer"]
     recorded |= {name: sorted(set(recorded[name])) for name in ("replaces", "diffs")}
     assert ours == recorded
     if "stables" in call:

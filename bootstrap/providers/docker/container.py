@@ -89,7 +89,7 @@ class Container(Resource):
         return container["Id"], refreshed(container, old.state)
 
     def update(self, old: Existing, inputs: Properties) -> Properties:
-        """Change limits and restart policy; of all else only the state changes, and the container stays as it was."""
+        """Change limits and restart policy; all else changes in the state, and not in the container."""
         wanted = super().update(old, inputs)
         if wanted["mustRun"] and not old.state.get("mustRun") and wanted["start"]:
             with saying("Unable to start container"):
@@ -160,8 +160,8 @@ class Container(Resource):
             health = self._inspect(identity)["State"].get("Health")
             if health is None:
                 raise Refused(
-                    "you have supplied a 'wait' argument, but the container does not have a healthcheck defined. "
-                    "Please remove the 'wait' argument or add a 'healthcheck' attribute"
+                    "you have supplied a 'wait' argument, but the container does not have a healthcheck "
+                    "defined. Please remove the 'wait' argument or add a 'healthcheck' attribute"
                 )
             if health["Status"] == "healthy":
                 return
@@ -173,7 +173,7 @@ class Container(Resource):
 def same_ports(old: Sequence[Properties], new: Sequence[Properties]) -> bool:
     """Tell whether the real provider finds the one list in the other.
 
-    It looks at the first new port of the same number and protocol only: a second address of it is never found.
+    It looks at the first new port of the same number and protocol only: it never finds a second address.
     """
     if len(old) != len(new):
         return False

@@ -1,7 +1,7 @@
 """What a container has: every property of the real provider, and what a change of each means.
 
-Those marked `foreign` the program does not declare; the others it may. What is read back from the daemon, and in
-which form, `container_state` says.
+Those marked `foreign` the program does not declare; the others it may. What is read back from the daemon, and
+in which form, `container_state` says.
 """
 
 from collections.abc import Mapping
@@ -83,7 +83,7 @@ PROPERTIES: Mapping[str, Property] = {
         fromContainer=_foreign(_new()),
         selinuxRelabel=_foreign(_new()),
     ),
-    # Of a mount that changes the real provider changes the state only; but where their number changes it replaces.
+    # A mount that changes, the real one changes in the state only. Where their number changes it replaces.
     "mounts": _items(
         type=Property(required=True, pattern="^(bind|volume|tmpfs)$"),
         target=Property(required=True),

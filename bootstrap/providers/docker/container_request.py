@@ -77,8 +77,8 @@ def _host(inputs: Properties) -> dict[str, Any]:
             "Tmpfs": inputs.get("tmpfs"),
             "ReadonlyRootfs": inputs.get("readOnly"),
             "Privileged": inputs.get("privileged"),
-            "CapAdd": capabilities.get("adds"),
-            "CapDrop": capabilities.get("drops"),
+            "CapAdd": _long_names(capabilities.get("adds")),
+            "CapDrop": _long_names(capabilities.get("drops")),
             "SecurityOpt": inputs.get("securityOpts"),
             "GroupAdd": inputs.get("groupAdds"),
             "NanoCpus": int(float(inputs.get("cpus") or 0) * 10**9),
@@ -93,6 +93,12 @@ def _host(inputs: Properties) -> dict[str, Any]:
         }
     )
     return {**given, "Init": bool(inputs.get("init"))}
+
+
+def _long_names(capabilities: list[str] | None) -> list[str]:
+    """Return capabilities as Docker's client sends them: `CAP_CHOWN`, sorted, each once, `ALL` alone."""
+    names = {name.upper() for name in capabilities or []}
+    return ["ALL"] if "ALL" in names else sorted(f"CAP_{name.removeprefix('CAP_')}" for name in names)
 
 
 def _health(check: Properties | None) -> dict[str, Any] | None:

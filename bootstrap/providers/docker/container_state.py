@@ -1,7 +1,7 @@
 """A container's state: what the daemon says of it, in the real provider's form.
 
-Owns what is read back. All is, but for what the daemon does not keep as it was asked for: environment, labels,
-networks, uploads, volumes, and what is the provider's alone. Sets are as they were planned until a refresh.
+Owns what is read back. All is, but for environment, labels, networks, uploads, volumes, and what is the
+provider's alone. Sets are as they were planned until a refresh.
 """
 
 from typing import Any
@@ -198,7 +198,7 @@ def _networks(networks: dict[str, Any]) -> list[Properties]:
 
 
 def _ports(ports: dict[str, Any]) -> list[Properties]:
-    """Return the published ports by number; those of one number in the daemon's order, the reverse of the given."""
+    """Return the published ports by number; those of one number as the daemon lists them: in reverse."""
     return [
         {
             "internal": int(inner.partition("/")[0]),

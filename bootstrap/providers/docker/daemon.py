@@ -19,8 +19,8 @@ LABELS = Property(kind="list", replaces=True, unordered=True, fields={"label": _
 """A list of names and values, as network, volume and container have it."""
 
 
-SETTINGS = frozenset({"host"})
-"""The provider's settings that can be given."""
+SETTINGS: Mapping[str, tuple[str, ...]] = {"host": ()}
+"""The provider's settings that can be given; what each may be, nothing limits."""
 
 
 FIRST_PAUSE = 2.0
@@ -74,7 +74,7 @@ def sentence(error: Exception) -> str:
 
 
 def until_removed(remove: Callable[[], object], *, used: str, last_state: str) -> None:
-    """Call `remove` after two seconds, and now and then while the daemon says `used`; give up after thirty seconds.
+    """Call `remove` after two seconds, and again while the daemon says `used`; give up after thirty seconds.
 
     Who uses it may be on its way out. The times and the words at the end are the real provider's.
     """

@@ -15,7 +15,8 @@ __all__ = ["RemoteImage", "local_or_pulled"]
 
 _REPLACES = Property(replaces=True)
 _TRUTH = Property(kind="truth")
-_NEW = {kind: Property(kind=kind, replaces=True) for kind in ("text", "number", "truth", "list", "map")}
+_KINDS: tuple[Kind, ...] = ("text", "number", "truth", "list", "map")
+_NEW = {kind: Property(kind=kind, replaces=True) for kind in _KINDS}
 _BUILD = {
     "context": Property(required=True, replaces=True),
     "dockerfile": Property(replaces=True, default="Dockerfile"),

@@ -1,5 +1,6 @@
 """Network: what containers reach each other through."""
 
+import contextlib
 from typing import Any, ClassVar
 
 from bootstrap.providers.declaration import Property
@@ -96,10 +97,8 @@ class Network(Resource):
         from docker.errors import NotFound
 
         def remove() -> None:
-            try:
+            with contextlib.suppress(NotFound):  # it is gone all the same
                 self._daemon.api.remove_network(old.identity)
-            except NotFound:
-                pass  # it is gone all the same
 
         until_removed(remove, used="has active endpoints", last_state="pending")
 

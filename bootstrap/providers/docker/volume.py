@@ -1,5 +1,6 @@
 """Volume: data that outlives a container."""
 
+import contextlib
 from typing import ClassVar
 
 from bootstrap.providers.declaration import Property
@@ -66,9 +67,7 @@ class Volume(Resource):
         from docker.errors import NotFound
 
         def remove() -> None:
-            try:
+            with contextlib.suppress(NotFound):  # it is gone all the same
                 self._daemon.api.remove_volume(old.identity, force=True)
-            except NotFound:
-                pass  # it is gone all the same
 
         until_removed(remove, used="volume is in use", last_state="in_use")

@@ -23,6 +23,7 @@ class User(Resource):
         "user": Property(required=True, replaces=True),
         "host": Property(replaces=True, default="localhost"),
         "authPlugin": Property(replaces=True, foreign=True),
+        "password": Property(secret=True, foreign=True),
         "plaintextPassword": Property(secret=True),
         "tlsOption": Property(replaces=True, default="NONE"),
     }
@@ -87,7 +88,7 @@ class Grant(Resource):
         self._connection = connection
 
     def details(self, state: Properties, planned: Plan, inputs: Properties) -> dict[str, str]:
-        """Tell a list as the older SDK does: by the places of what goes and comes, and where their number differs."""
+        """Tell a list as the older SDK does: by the places of what goes and comes, and its length."""
         kinds = super().details(state, planned, inputs)
         for name in ("privileges", "roles"):
             old, new = state.get(name) or [], inputs.get(name) or []

@@ -18,8 +18,8 @@ RETRY_SECONDS = 300
 """How long a connection that fails is tried again, as the real provider does."""
 
 
-SETTINGS = frozenset({"endpoint", "username", "password", "tls"})
-"""The provider's settings that the program gives."""
+SETTINGS = {"endpoint": (), "username": (), "password": (), "tls": ("true", "false", "skip-verify")}
+"""The provider's settings that the program gives, each with what it may be (nothing: anything)."""
 
 
 class Connection:
@@ -97,7 +97,7 @@ def _encryption(mode: str) -> ssl.SSLContext | None:
     if mode == "false":
         return None
     context = ssl.create_default_context()
-    if mode in ("skip-verify", "preferred"):
+    if mode == "skip-verify":
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
