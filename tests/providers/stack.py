@@ -2,7 +2,7 @@
 
 Owns their form. A file holds `values`, each a state or inputs, written as what separates it from an earlier
 one ({"of": its number, "with": ..., "without": [...]}), and `calls`, which name values by their numbers. What
-stands for something secret or of one machine (`<CERTIFICATE pem 1>`, `<start+17520h>`) becomes one of its form.
+stands for something secret or of one machine (`<CERTIFICATE pem 1>`, `<start+17520h>`) becomes one like it.
 """
 
 import base64

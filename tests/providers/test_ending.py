@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import grpc  # type: ignore[import-untyped]
@@ -59,15 +59,16 @@ def test_a_signal_ends_a_plugin_at_once_and_silently(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_signal_at_any_moment_of_the_start_prints_nothing(name: str, tmp_path: Path) -> None:
-    said = []
-    for moment in MOMENTS:
-        with started(program(name, tmp_path)) as process:
-            time.sleep(moment)
+    executable, began = program(name, tmp_path), time.monotonic()
+    with ExitStack() as stack:
+        processes = [stack.enter_context(started(executable)) for _ in MOMENTS]
+        for process, moment in zip(processes, MOMENTS, strict=True):
+            time.sleep(max(began + moment - time.monotonic(), 0))
             os.killpg(process.pid, signal.SIGINT)
-            time.sleep(0.3)
+        time.sleep(0.5)
+        for process in processes:
             process.kill()
-            said.append(process.communicate(timeout=5)[1])
-    assert said == [""] * len(MOMENTS)
+        assert [process.communicate(timeout=5)[1] for process in processes] == [""] * len(MOMENTS)
 
 
 def test_a_signal_in_the_middle_of_a_call_prints_nothing(tmp_path: Path) -> None:
