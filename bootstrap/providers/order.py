@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 from bootstrap.providers.declaration import Property
+from bootstrap.providers.values import UNKNOWN
 
 __all__ = ["ordered"]
 
@@ -32,6 +33,8 @@ def _field(value: Any, declared: Property) -> str:
         return f"[{_content(value, declared)};]" if value else "[]"
     if value is None:
         return "~"
+    if value == UNKNOWN:
+        return "?"
     if isinstance(value, bool):
         return "T" if value else "F"
     return json.dumps(value, ensure_ascii=False, sort_keys=True)

@@ -145,7 +145,7 @@ def _planned_items(old: list[Any], new: list[Any], declared: Property) -> list[A
         kept = [
             next((one for one in old if alike(one, other, item)), filled(other, declared)) for other in new
         ]
-        return ordered(kept, declared) if UNKNOWN not in str(kept) else kept
+        return ordered(kept, declared)
     if not declared.fields:
         return list(new)
     before = [*old, *([{}] * len(new))]

@@ -43,14 +43,20 @@ class Plugin(sdk.Provider):
         resources: Sequence[Resource],
         configure: Callable[[Properties], object] = dict,
         settings: Mapping[str, Sequence[str]] = MappingProxyType({}),
+        cancel: Callable[[], object] = bool,
     ) -> None:
-        """Serve `resources`; `configure` gets its settings.
+        """Serve `resources`; `configure` gets its settings, `cancel` is called when the engine gives up.
 
         `settings` names those that there are, each with what it may be (nothing: anything).
         """
+        self._cancel = cancel
         self._resources = {resource.token: resource for resource in resources}
         self._configure = configure
         self._settings = {**settings, **dict.fromkeys(_EVERY_PROVIDERS_SETTINGS, ())}
+
+    async def cancel(self) -> None:
+        """End what can be ended; the engine waits for the rest."""
+        self._cancel()
 
     async def check_config(self, request: sdk.CheckRequest) -> sdk.CheckResponse:
         """Refuse a setting that the local provider does not have."""

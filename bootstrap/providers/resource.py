@@ -207,7 +207,7 @@ def _previewed(value: Any, declared: Property) -> Any:
         return UNKNOWN
     if declared.kind == "list" and (value or declared.fields):
         items = [filled(item, declared) for item in value or []]
-        return ordered(items, declared) if declared.unordered and UNKNOWN not in str(items) else items
+        return ordered(items, declared) if declared.unordered else items
     return filled(value, declared) if declared.kind == "object" else value
 
 

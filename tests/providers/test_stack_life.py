@@ -1,8 +1,8 @@
 """Create, Read, Update and Delete: what the real docker provider answered of a stack's containers.
 
-The recorded inputs are put to this machine's daemon, with small images in place of the recorded ones. What no
-two machines answer alike has to be there where it was; all else is compared as it is, with its order: nothing,
-empty and zero are three things.
+The recorded inputs are put to this machine's daemon, with small images in place of the recorded ones. What
+no two machines answer alike has to be there where it was; all else is compared as it is, with its order:
+nothing, empty and zero are three things.
 """
 
 import json
@@ -38,6 +38,7 @@ CALLS = {
     method: [call for call in RECORDING.calls if call["call"] == f"{method} {CONTAINER}"]
     for method in ("Create", "Read", "Update")
 }
+SCRIPT = r"#!/bin/sh\ntrap exit TERM WINCH\nsleep 1000 & wait\n"
 UPDATES = CALLS["Update"]
 
 
@@ -83,17 +84,18 @@ def images(
     def built(state: dict[str, Any]) -> str:
         entry, working, ends = state["entrypoints"], state["workingDir"], state["stopSignal"]
         health = (state["healthcheck"] or {}).get("tests", ["", "true"])[1]
+        program = entry[0] if entry else "/entry"
+        program = program if program.startswith("/") else f"/usr/local/bin/{program}"
         lines = [
             f"FROM {BASE}",
-            f"RUN printf '#!/bin/sh\\ntrap exit TERM WINCH\\nsleep 1000 & wait\\n' | tee {entry[0] if entry else '/entry'} >/entry",
-            f"RUN chmod 755 {entry[0] if entry else '/entry'} && ln -sf /bin/true /usr/local/bin/{health}",
+            f"RUN printf '{SCRIPT}' >{program} && chmod 755 {program}",
+            f"RUN ln -sf /bin/true /usr/local/bin/{health}",
             f"ENTRYPOINT {json.dumps(entry)}" if entry else "",
             f"WORKDIR {working}" if working else "",
             f"CMD {json.dumps(state['command'])}",
             f"STOPSIGNAL {ends}" if ends else "",
         ]
-        text = "\n".join(lines).replace("tee docker-entrypoint.sh", "tee /usr/local/bin/docker-entrypoint.sh")
-        text = text.replace("755 docker-entrypoint.sh", "755 /usr/local/bin/docker-entrypoint.sh")
+        text = "\n".join(lines)
         if text not in ids:
             folder = tmp_path_factory.mktemp("image")
             (folder / "Dockerfile").write_text(text)

@@ -10,7 +10,10 @@ from bootstrap.providers.plugin import Plugin, serve
 daemon = Daemon()
 serve(
     Plugin(
-        [Network(daemon), Volume(daemon), RemoteImage(daemon), Container(daemon)], daemon.configure, SETTINGS
+        [Network(daemon), Volume(daemon), RemoteImage(daemon), Container(daemon)],
+        daemon.configure,
+        SETTINGS,
+        cancel=daemon.cancelled.set,
     ),
     "5.2.0",
 )

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -33,6 +34,8 @@ class Daemon:
 
     def __init__(self) -> None:
         self._host: str | None = None
+        self.cancelled = threading.Event()
+        """Set when the engine gives up: a build then ends, all else comes to its end."""
 
     def configure(self, settings: Properties) -> None:
         """Take the provider's settings."""

@@ -1,8 +1,11 @@
 """RemoteImage: an image that is pulled by its name, or built from a folder."""
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from queue import Empty, Queue
+from threading import Thread
 from typing import ClassVar
 
 from bootstrap.providers.declaration import Kind, Property
@@ -45,6 +48,7 @@ _FOREIGN = {
     "label": Property(kind="map", foreign=True),
     "useLegacyBuilder": Property(kind="truth", replaces=True, foreign=True, falls_to=False),
 }
+POLL_SECONDS = 0.2
 SHOWN_LINES = 30
 """How much of a failed build's output the error shows: enough for the failed step and what it said."""
 
@@ -125,6 +129,23 @@ class RemoteImage(Resource):
             except ImageNotFound:
                 return
 
+    def _until_cancelled(self, name: str, steps: Iterator[Properties]) -> Iterator[Properties]:
+        """Yield a build's steps. When the engine gives up, end; the daemon ends the build with this process."""
+        said: Queue[Properties | Exception | None] = Queue()
+        Thread(target=_read, args=(steps, said), daemon=True).start()
+        while True:
+            try:
+                step = said.get(timeout=POLL_SECONDS)
+            except Empty:
+                if self._daemon.cancelled.is_set():
+                    raise Refused(f"the build of image {name} was interrupted") from None
+                continue
+            if step is None:
+                return
+            if isinstance(step, Exception):
+                raise step
+            yield step
+
     def _build(self, name: str, build: Properties, platform: str | None) -> None:
         context = Path(build["context"]).resolve()
         if not (context / build["dockerfile"]).is_file():
@@ -132,7 +153,7 @@ class RemoteImage(Resource):
         tags = list(dict.fromkeys([name, *(build.get("tags") or [])]))
         tail: deque[str] = deque(maxlen=SHOWN_LINES)
         with saying(f"failed to build image {name}"):
-            for step in self._daemon.api.build(
+            steps = self._daemon.api.build(
                 path=str(context),
                 dockerfile=build["dockerfile"],
                 tag=tags[0],
@@ -145,7 +166,8 @@ class RemoteImage(Resource):
                 rm=build["remove"],
                 forcerm=True,
                 decode=True,
-            ):
+            )
+            for step in self._until_cancelled(name, steps):
                 tail.extend(line for line in step.get("stream", "").splitlines() if line.strip())
                 if "error" in step:
                     shown = "\n".join(tail)
@@ -153,6 +175,15 @@ class RemoteImage(Resource):
             for tag in tags[1:]:
                 repository, _, label = tag.rpartition(":")
                 self._daemon.api.tag(name, repository, label)
+
+
+def _read(steps: Iterator[Properties], said: "Queue[Properties | Exception | None]") -> None:
+    try:
+        for step in steps:
+            said.put(step)
+    except Exception as error:  # noqa: BLE001 (raised again where the build is waited for)
+        said.put(error)
+    said.put(None)
 
 
 def _planned_build(build: Properties | None) -> Properties | None:

@@ -5,8 +5,9 @@ from typing import ClassVar
 
 from bootstrap.providers.declaration import Property
 from bootstrap.providers.mysql.connection import Connection, quoted_name
+from bootstrap.providers.mysql.form import Lean
 from bootstrap.providers.plan import Plan
-from bootstrap.providers.resource import Existing, Refused, Resource, top_level
+from bootstrap.providers.resource import Existing, Refused, top_level
 from bootstrap.providers.values import UNKNOWN, Properties
 
 __all__ = ["Grant", "User"]
@@ -15,7 +16,7 @@ _REPLACES = Property(replaces=True)
 _NO_SUCH_GRANT = "Error 1141"
 
 
-class User(Resource):
+class User(Lean):
     """An account; the state keeps its password's hash."""
 
     token = "mysql:index/user:User"  # noqa: S105 (the type's name)
@@ -68,7 +69,7 @@ class User(Resource):
             raise Refused(f"deleting {self.token} {old.identity}: {refusal}") from None
 
 
-class Grant(Resource):
+class Grant(Lean):
     """Privileges of one account on one database or table."""
 
     token = "mysql:index/grant:Grant"  # noqa: S105 (the type's name)
@@ -108,10 +109,7 @@ class Grant(Resource):
 
     def given(self, inputs: Properties) -> Properties:
         """Return the inputs; without being asked, nobody may grant what was granted."""
-        return {
-            "grant": False,
-            **{name: value for name, value in super().given(inputs).items() if value is not None},
-        }
+        return {"grant": False, **super().given(inputs)}
 
     def create(self, inputs: Properties) -> tuple[str, Properties]:
         """Grant the privileges to an account that exists."""

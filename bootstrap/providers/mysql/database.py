@@ -4,13 +4,14 @@ from typing import ClassVar
 
 from bootstrap.providers.declaration import Property
 from bootstrap.providers.mysql.connection import Connection, quoted_name
-from bootstrap.providers.resource import Existing, Refused, Resource
+from bootstrap.providers.mysql.form import Lean
+from bootstrap.providers.resource import Existing, Refused
 from bootstrap.providers.values import Properties
 
 __all__ = ["Database"]
 
 
-class Database(Resource):
+class Database(Lean):
     """A database with its character set and collation."""
 
     token = "mysql:index/database:Database"  # noqa: S105 (the type's name)
