@@ -30,7 +30,7 @@ def launcher(name: str, folder: Path, python: Path = Path(sys.executable)) -> Pa
         "#!/bin/sh\n"
         "trap '' INT\n"
         f"PYTHONPATH={shlex.quote(str(ROOT))} "
-        f'exec {shlex.quote(str(python))} -P -m bootstrap.ending bootstrap.providers.{name} "$@"\n'
+        f'exec {shlex.quote(str(python))} -P -m mailinfra.provider.ending bootstrap.providers.{name} "$@"\n'
     )
     script.chmod(0o755)
     return script

@@ -155,7 +155,7 @@ def test_without_an_environment_the_plugin_says_what_brings_one(tmp_path: Path) 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_provider_that_is_told_to_end_says_nothing(number: signal.Signals) -> None:
-    words = [sys.executable, "-m", "mailinfra.provider", "127.0.0.1:1"]
+    words = [sys.executable, "-m", "mailinfra.provider.ending", "mailinfra.provider", "127.0.0.1:1"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as provider:
         assert provider.stdout is not None
         assert provider.stdout.readline().strip().isdigit(), "it answers"

@@ -130,7 +130,8 @@ class RemoteImage(Resource):
                 return
 
     def _until_cancelled(self, name: str, steps: Iterator[Properties]) -> Iterator[Properties]:
-        """Yield a build's steps. When the engine gives up, end; the daemon ends the build with this process."""
+        """Yield a build's steps. When the engine gives up, end; the daemon ends the build with this
+        process."""
         said: Queue[Properties | Exception | None] = Queue()
         Thread(target=_read, args=(steps, said), daemon=True).start()
         while True:
@@ -181,7 +182,7 @@ def _read(steps: Iterator[Properties], said: "Queue[Properties | Exception | Non
     try:
         for step in steps:
             said.put(step)
-    except Exception as error:  # noqa: BLE001 (raised again where the build is waited for)
+    except Exception as error:
         said.put(error)
     said.put(None)
 

@@ -1,4 +1,6 @@
-"""Runs a provider as a process that ends with its engine: `python -m bootstrap.ending MODULE ENGINE_ADDRESS`.
+"""Ending: runs a provider as a process that ends with its engine.
+
+`python -m mailinfra.provider.ending MODULE ENGINE_ADDRESS`, for ours and for any other in Python.
 
 Owns how such a process ends, which is at once and without a word: at the engine's SIGINT, at SIGTERM, and
 within seconds of the engine's own end, however that came. What it does meanwhile is MODULE's.
