@@ -42,8 +42,8 @@ MEMORY_MIB = 1024
 AUTH_WORKERS = 8
 SESSIONS = 200
 
-_UID, _GID = 1000, 1000
-_VMAIL = f"uid={_UID},gid={_GID}"
+UID, GID = 1000, 1000
+_VMAIL = f"uid={UID},gid={GID}"
 _DATABASE_CA = "/etc/dovecot/tls/database-ca.pem"
 
 
@@ -108,7 +108,7 @@ class Dovecot(ComponentResource):
                 ports=args.place.published(PUBLISHED, args.ports.on(PUBLISHED)),
                 health=Health(command=["healthy"]),
                 memory_mib=MEMORY_MIB,
-                user=f"{_UID}:{_GID}",
+                user=f"{UID}:{GID}",
                 init=True,  # the entry point has children of its own
             ),
             opts=child,

@@ -47,7 +47,7 @@ MAPS = (
 # Strangers who fill every port at once (configs/postfix/master.cf) take some 950 MiB; at rest it is 20.
 MEMORY_MIB = 1024
 
-_UID, _GID = 2000, 2000
+UID, GID = 2000, 2000
 _DATABASE_CA = "/etc/postfix/tls/database-ca.pem"
 _DOVECOT_CA = "/etc/postfix/tls/dovecot-ca.pem"
 _SMARTHOST_CA = "/etc/postfix/tls/smarthost-ca.pem"
@@ -128,7 +128,7 @@ class Postfix(ComponentResource):
                 tmpfs={
                     "/run": "mode=0755,size=1m",
                     "/tmp": "size=16m",  # noqa: S108 - a tmpfs of the container's own
-                    "/var/lib/postfix": f"uid={_UID},gid={_GID},mode=0755,size=16m",
+                    "/var/lib/postfix": f"uid={UID},gid={GID},mode=0755,size=16m",
                 },
                 ports=args.place.published(PORTS, args.ports.on(PORTS)),
                 health=Health(command=["healthy"]),

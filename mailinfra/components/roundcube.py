@@ -36,8 +36,8 @@ PLUGINS = ("archive", "markasjunk", "password", "zipdownload")
 BASE_MEMORY_MIB = 384
 """Memory limit in MiB before any message is written: a dozen Apache processes, PHP in each."""
 
-_UID, _GID = 33, 33  # www-data, in Debian and so in the official image
-_WWW = f"uid={_UID},gid={_GID}"
+UID, GID = 33, 33  # www-data, in Debian and so in the official image
+_WWW = f"uid={UID},gid={GID}"
 _MAIL_CA = "/etc/mailinfra/mail-ca.pem"
 _DATABASE_CA = "/etc/mailinfra/database-ca.pem"
 
@@ -101,7 +101,7 @@ class Roundcube(ComponentResource):
                 ports=args.place.published(PORTS, args.ports.on(PORTS)),
                 health=Health(command=["php", "/etc/mailinfra/healthy.php"], startup_seconds=120),
                 memory_mib=BASE_MEMORY_MIB + 6 * message_mib,
-                user=f"{_UID}:{_GID}",
+                user=f"{UID}:{GID}",
                 environment=environment(args),
                 command=["apache2-foreground", "-c", "Include /etc/mailinfra/tls.conf"],
             ),
@@ -129,7 +129,7 @@ def environment(args: RoundcubeArgs) -> dict[str, Input[str]]:
     }
 
 
-def folders(args: RoundcubeArgs, session_key: Output[str]) -> list[Folder]:
+def folders(args: RoundcubeArgs, session_key: Input[str]) -> list[Folder]:
     """Return the rendered files, the certificates and the secrets."""
     given = values(args)
     return [

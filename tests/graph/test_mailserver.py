@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,16 @@ def test_data_volumes_have_fixed_names_and_outlive_a_destroy(built: Engine) -> N
         "mailinfra-test-mysql": True,
         "mailinfra-test-queue": True,
     }, "with one of these volumes mail, accounts or contacts are gone"
+
+
+def test_the_documented_volumes_are_those_that_hold_data(built: Engine) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    kept = {
+        plain(request.object)["name"].replace("-test-", "-<stack>-")
+        for request in built.created(VOLUME)
+        if request.retainOnDelete
+    }
+    assert set(re.findall(r"^\| `(mailinfra-<stack>-\w+)` \|", text, re.M)) == kept, "one had no backup"
 
 
 def test_a_throw_away_stack_keeps_nothing(engine: Engine) -> None:

@@ -1,0 +1,101 @@
+"""A fact that a Dockerfile, a script or another daemon's file repeats is the same there as at its owner."""
+
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from mailinfra.components import dovecot, postfix, roundcube
+from mailinfra.components.database import server
+from mailinfra.config.network import PortsConfig
+from mailinfra.config.server import MOST_ADDRESSES
+from mailinfra.config.storage import ExternalDatabaseConfig, MailStorageConfig
+from mailinfra.containers import labels
+from mailinfra.containers.place import INNER_STEP
+from tests.samples import dovecot_args, postfix_args, roundcube_args
+
+ROOT = Path(__file__).parents[2]
+DAEMONS = (dovecot, postfix, roundcube)
+
+
+def image_file(name: str) -> str:
+    return (ROOT / "images" / name).read_text()
+
+
+@pytest.mark.parametrize("daemon", [dovecot, roundcube], ids=["dovecot", "roundcube"])
+def test_an_image_runs_as_the_user_that_its_container_does(daemon: ModuleType) -> None:
+    folder = daemon.__name__.rpartition(".")[2]
+    assert f"\nUSER {daemon.UID}:{daemon.GID}\n" in image_file(f"{folder}/Dockerfile")
+
+
+@pytest.mark.parametrize(("folder", "owner"), [("dovecot", dovecot), ("postfix", postfix), ("mysql", server)])
+def test_an_image_makes_the_user_that_its_folders_in_memory_belong_to(folder: str, owner: ModuleType) -> None:
+    assert re.search(rf"useradd .*--uid {owner.UID} --gid {owner.GID} ", image_file(f"{folder}/Dockerfile"))
+
+
+def test_the_form_says_who_a_folder_of_the_host_has_to_belong_to() -> None:
+    assert dovecot.UID == dovecot.GID
+    told = MailStorageConfig.model_fields["host_path"].description
+    assert told is not None
+    assert f"user and group {dovecot.UID}," in " ".join(told.split())
+
+
+def test_health_checks_ask_at_the_ports_that_the_daemons_listen_on() -> None:
+    asked = {
+        int(port) for port in re.findall(r"(?:greeting |127\.0\.0\.1:)(\d+)", image_file("dovecot/healthy"))
+    }
+    assert asked == {dovecot.PORTS[protocol] for protocol in ("imaps", "lmtp", "sasl")}
+    asked = {
+        int(port) for port in re.findall(r"(?:greeting |127\.0\.0\.1:)(\d+)", image_file("postfix/healthy"))
+    }
+    assert asked == set(postfix.PORTS.values())
+
+
+def test_images_listen_where_the_program_expects_them() -> None:
+    plain = roundcube.PORTS["webmail_redirect"]
+    assert f"'Listen {plain}\\n'" in image_file("roundcube/Dockerfile")
+    assert f"<VirtualHost *:{plain}>" in image_file("roundcube/site.conf")
+    assert f"EXPOSE {server.PORT} " in image_file("mysql/Dockerfile")
+
+
+def test_the_ports_of_a_public_server_are_those_of_its_daemons() -> None:
+    expected = {**postfix.PORTS, **dovecot.PUBLISHED, "database": server.PORT}
+    assert PortsConfig().on(expected) == expected
+    assert ExternalDatabaseConfig.model_fields["port"].default == server.PORT
+
+
+def test_every_inner_port_is_a_port_however_many_addresses_there_are() -> None:
+    for daemon in DAEMONS:
+        ports = [
+            port + INNER_STEP * index for port in daemon.PORTS.values() for index in range(MOST_ADDRESSES)
+        ]
+        assert max(ports) <= 65535
+        assert len(set(ports)) == len(ports), "two protocols would share one"
+
+
+def test_all_daemons_speak_tls_with_the_same_ciphers_and_curves() -> None:
+    mail = dovecot.configuration(dovecot_args())["conf.d/ssl.conf"]
+    transfer = postfix.configuration(postfix_args())["main.cf"]
+    web = (ROOT / "configs" / "roundcube" / "tls.conf").read_text()
+    patterns = (
+        (mail, r"^ssl_cipher_list = (.*)$"),
+        (transfer, r"^tls_medium_cipherlist = (.*)$"),
+        (web, r"^SSLCipherSuite (.*)$"),
+    )
+    ciphers = {tuple(re.findall(pattern, str(text), re.M)) for text, pattern in patterns}
+    assert len(ciphers) == 1
+    assert all(len(found) == 1 for found in ciphers)
+    (curves,) = re.findall(r"^ssl_curve_list = (.*)$", str(mail), re.M)
+    assert f"\ntls_eecdh_auto_curves = {curves.replace(':', ' ')}\n" in str(transfer)
+
+
+def test_the_key_of_sessions_is_as_long_as_the_cipher_that_takes_it() -> None:
+    text = str(roundcube.folders(roundcube_args(), "key")[1].files["mailinfra.php"])
+    (bits,) = re.findall(r"\$config\['cipher_method'\] = 'AES-(\d+)-CBC'", text)
+    assert int(bits) == roundcube.KEY_LENGTH * 8
+
+
+def test_an_operator_looks_for_the_label_that_containers_have() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text()
+    assert set(re.findall(r"--filter label=([\w.]+)=", text)) == {labels.STACK}
