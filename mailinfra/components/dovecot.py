@@ -17,7 +17,7 @@ from mailinfra.config.storage import MailStorageConfig
 from mailinfra.containers.config_volumes import Folder
 from mailinfra.containers.durability import durable
 from mailinfra.containers.place import Place
-from mailinfra.containers.rendering import rendered
+from mailinfra.containers.rendering import digest, rendered
 from mailinfra.containers.service import Health, Mount, Service, ServiceArgs
 from mailinfra.types import OnDestroy
 
@@ -123,12 +123,23 @@ class Dovecot(ComponentResource):
             return Mount(path="/mail", source=args.mail.host_path, host=True)
         volume = docker.Volume(
             f"{name}-mail",
-            name=f"{args.place.stack}-mail",  # fixed: the next `up` after a `destroy` finds the mail again
+            name=f"{args.place.stack}-mail{_marked(args.mail)}",
             driver=args.mail.driver,
             driver_opts=dict(args.mail.driver_options) or None,
             opts=ResourceOptions.merge(child, durable(args.on_destroy)),
         )
         return Mount(path="/mail", source=volume.name)
+
+
+def _marked(mail: MailStorageConfig) -> str:
+    """Return what the fixed name, under which the next `up` after a `destroy` finds the mail again, ends with.
+
+    Another driver or other options are another name. Docker answers with the volume that is there, whatever
+    it is asked for, and the mail would go on lying where it did.
+    """
+    if mail.driver == "local" and not mail.driver_options:
+        return ""
+    return f"-{digest({'': mail.driver, **mail.driver_options})[:8]}"
 
 
 def configuration(args: DovecotArgs) -> dict[str, Input[str]]:

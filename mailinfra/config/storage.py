@@ -95,7 +95,8 @@ class MailStorageConfig(Model):
     driver_options: dict[str, str] = Field(
         default={}, examples=[{"type": "nfs", "o": "addr=192.0.2.9,rw,nfsvers=4.2", "device": ":/srv/mail"}]
     )
-    """Options of the volume driver, for example of an NFS share."""
+    """Options of the volume driver, for example of an NFS share. Others, and another driver, are another
+    volume: no mail moves along."""
 
     def contradictions(self) -> Iterator[Mistake]:
         """Return a path that Docker cannot mount, or two places for one mail."""

@@ -49,6 +49,26 @@ def test_mail_can_lie_on_another_drivers_volume(engine: Engine) -> None:
     assert plain(engine.one(VOLUME, "imap-mail").object)["driverOpts"] == share
 
 
+def test_another_driver_or_other_options_are_another_volume(engine: Engine) -> None:
+    """Docker answers with the volume of that name that is there, and tells nobody that it looks otherwise."""
+    ways: dict[str, dict[str, Any]] = {
+        "plain": {},
+        "share": {"driverOptions": {"type": "nfs", "device": ":/srv/mail"}},
+        "other": {"driverOptions": {"type": "nfs", "device": ":/srv/other"}},
+        "driver": {"driver": "vieux/sshfs"},
+    }
+
+    def program() -> None:
+        for name, way in ways.items():
+            Dovecot(name, sample_args(mail=MailStorageConfig.model_validate(way)))
+
+    declare(program)
+    names = {name: plain(engine.one(VOLUME, f"{name}-mail").object)["name"] for name in ways}
+    assert len(set(names.values())) == len(names), names
+    assert names.pop("plain") == "mailinfra-test-mail"
+    assert all(name.startswith("mailinfra-test-mail-") for name in names.values()), "the stack's own"
+
+
 def test_mail_can_lie_in_a_folder_of_the_host_and_then_no_volume_is_declared(engine: Engine) -> None:
     mail = MailStorageConfig.model_validate({"hostPath": "/srv/mail"})
     declare(lambda: Dovecot("imap", sample_args(mail=mail)))
