@@ -114,19 +114,31 @@ class Stack:
         """Remove the stack's state and settings, whatever still runs; the name is free again."""
         self.workspace.pulumi("stack", "rm", "--yes", "--force", self.name)
 
-    def up(self, *options: str, seconds: int = 600) -> str:
-        """Bring the stack up; return what the engine printed."""
-        return self._run("up", "--yes", "--skip-preview", "--suppress-outputs", *options, seconds=seconds)
+    def up(self, *options: str, seconds: int = 600, settled: bool = True) -> str:
+        """Bring the stack up; return what the engine printed.
+
+        What was made is then what was declared: a preview with a refresh is empty, unless somebody has
+        meddled with what this update leaves alone (`settled=False`).
+        """
+        printed = self._run("up", "--yes", "--skip-preview", "--suppress-outputs", *options, seconds=seconds)
+        if settled:
+            self.stays()
+        return printed
+
+    def stays(self) -> None:
+        """Fail, with what would change and why, unless an update would find everything as it is declared."""
+        self.preview("--refresh", "--expect-no-changes")
 
     def preview(self, *options: str) -> str:
         """Return what an update would do."""
         return self._run("preview", "--diff", *options, seconds=180)
 
     def preview_steps(self, *options: str) -> dict[str, str]:
-        """Return the last part of each changed resource's URN -> what would happen to it."""
+        """Return the last part of each changed resource's URN -> what would happen to it; that it is read is
+        nothing."""
         printed = self._run("preview", "--json", *options, seconds=180)
-        steps = json.loads(printed[printed.index("{") :])["steps"]
-        return {step["urn"].rpartition("::")[2]: step["op"] for step in steps if step["op"] != "same"}
+        steps, unchanged = json.loads(printed[printed.index("{") :])["steps"], {"same", "refresh"}
+        return {step["urn"].rpartition("::")[2]: step["op"] for step in steps if step["op"] not in unchanged}
 
     def destroy(self) -> str:
         """Take the stack down; return what the engine printed."""
