@@ -30,8 +30,8 @@ def check(inputs: Bag) -> tuple[Bag, list[tuple[str, str]]]:
 
 
 def diff(state: Bag, inputs: Bag) -> Change:
-    """Return each right that is missing or too many; how the server is reached is no change."""
-    old = {key: state.get(key) or {} for key in ("hosts", "rights")}
+    """Return each right that is missing or too many, and another way to the server: a refresh goes it."""
+    old = {key: state.get(key) or {} for key in ("connection", "hosts", "rights")}
     return Change(paths=differences(old, {key: inputs[key] for key in old}))
 
 

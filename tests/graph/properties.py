@@ -30,7 +30,7 @@ class Change(Enum):
     REPLACES = "the resource is made anew"
     UPDATES = "the provider changes it in place, and what runs has it then"
     PRETENDS = "the provider says that it updates, and what runs stays as it was: the program replaces"
-    NOTHING = "no change of the resource: it says how it is reached, or made"
+    NOTHING = "no change of the resource"
 
 
 class Refresh(Enum):
@@ -72,7 +72,6 @@ def pretends(form: str | None = None, *, removal_unseen: bool = False) -> Fact:
 
 UPDATES, UPDATES_UNREAD = Fact(Change.UPDATES, Refresh.READS), Fact(Change.UPDATES, Refresh.KEEPS)
 REPLACES, REPLACES_UNREAD, PRETENDS = replaces(), replaces_unread(), pretends()
-CONNECTION = Fact(Change.NOTHING, Refresh.KEEPS)
 
 GO_DURATION = r"(?!0)(\d+h)?([0-5]?\dm)?[0-5]?\ds"
 """As Go's Duration.String writes it, https://pkg.go.dev/time#Duration.String: `5s`, `2m0s`, `1h0m0s`."""
@@ -191,12 +190,12 @@ FACTS: dict[str, dict[str, Fact]] = {
         "earlyRenewalHours": UPDATES_UNREAD,
         "validityPeriodHours": REPLACES_UNREAD,
     },
-    SCHEMA: {"connection.*": CONNECTION, "revision": UPDATES},
-    RIGHTS: {"connection.*": CONNECTION, "hosts.*": UPDATES_UNREAD, "rights.*.*": UPDATES},
+    SCHEMA: {"connection.*": UPDATES_UNREAD, "revision": UPDATES},
+    RIGHTS: {"connection.*": UPDATES_UNREAD, "hosts.*": UPDATES_UNREAD, "rights.*.*": UPDATES},
     DIRECTORY: {
         "aliases.*.maySend": UPDATES,
         "aliases.*.targets[*]": UPDATES,
-        "connection.*": CONNECTION,
+        "connection.*": UPDATES_UNREAD,
         "deleteMail": UPDATES,
         "deleteMail.*": UPDATES,
         "domains.*": UPDATES,

@@ -4,7 +4,7 @@ from typing import Any
 
 from pulumi.runtime.rpc import UNKNOWN
 
-from mailinfra.provider import directory, schema
+from mailinfra.provider import directory, rights, schema
 from mailinfra.provider.difference import differences, join
 
 CONNECTION = {"host": "127.0.0.1", "port": 3306.0, "database": "mail"}
@@ -187,3 +187,16 @@ def test_a_reset_is_foretold_and_taking_its_text_away_is_none() -> None:
     for mailboxes, expected in ((again, UNKNOWN), (never, {})):
         foretold = directory.update(before, inputs(mailboxes=mailboxes), preview=True)
         assert foretold.properties["initialPasswords"] == expected
+
+
+def test_another_way_to_the_server_is_a_change_of_the_rights_too() -> None:
+    """A refresh reads the server where the state says: it must be the place of the last update."""
+    bag = {
+        "connection": CONNECTION,
+        "hosts": {"postfix": "192.0.2.4"},
+        "rights": {"postfix": {"A on b": True}},
+    }
+    moved = {**bag, "connection": {**CONNECTION, "port": 3307.0}}
+    assert rights.diff(bag, bag).paths == {}
+    assert rights.diff(bag, moved).paths == {"connection.port": "update"}
+    assert rights.diff(bag, {**bag, "connection": UNKNOWN}).paths == {}
