@@ -18,6 +18,7 @@ from tests.providers.wire import Plugin, encoded, plugin
 pytestmark = pytest.mark.providers
 
 NETWORK = "docker:index/network:Network"
+CONTAINER = "docker:index/container:Container"
 DATABASE = "mysql:index/database:Database"
 RETRY_SECONDS = 1
 
@@ -97,7 +98,7 @@ def test_a_setting_that_a_local_provider_does_not_have_is_refused_by_name(mysql_
 
 @pytest.mark.parametrize(
     ("endpoint", "changes"),
-    [("127.0.0.1:1", proto.DiffResponse.DIFF_NONE), ("127.0.0.1:2", proto.DiffResponse.DIFF_SOME)],
+    [("127.0.0.1:1", proto.DiffResponse.DIFF_UNKNOWN), ("127.0.0.1:2", proto.DiffResponse.DIFF_SOME)],
 )
 def test_another_endpoint_changes_the_provider_and_replaces_nothing(
     mysql_plugin: Plugin, endpoint: str, changes: int
@@ -150,11 +151,13 @@ def test_a_database_can_be_imported_with_all_its_inputs(
     }
 
 
-def test_a_container_that_is_waited_for_without_a_health_check_is_refused(
+def test_a_mount_of_an_unknown_kind_is_refused(
     plugins: dict[str, Plugin],
 ) -> None:
-    error = create(plugins["docker"], "docker:index/container:Container", image="none", wait=True)
-    assert error == "container has wait, but no healthcheck; add one, or take wait away"
+    inputs = {"image": "none", "name": "none", "wait": True, "mounts": [{"type": "v", "target": "/"}]}
+    request = proto.CheckRequest(urn=f"urn:pulumi:t::t::{CONTAINER}::n", news=encoded(inputs))
+    (failure,) = plugins["docker"].ask("Check", request).fields["failures"]
+    assert "'v' doesn't match the pattern" in failure.reason
 
 
 def test_a_launcher_works_from_anywhere_and_is_shadowed_by_nothing(tmp_path: Path) -> None:

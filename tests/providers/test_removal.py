@@ -80,8 +80,8 @@ def test_a_build_ends_when_the_engine_gives_up_and_leaves_no_container(
 ) -> None:
     (tmp_path / "context").mkdir()
     (tmp_path / "context" / "Dockerfile").write_text(f"FROM {BASE}\nRUN echo {tmp_path} && sleep 300\n")
-    given = {"name": f"{NAME}:1", "build": {"context": str(tmp_path / "context"), "dockerfile": "Dockerfile"}}
-    given["build"]["remove"] = True
+    build = {"context": str(tmp_path / "context"), "dockerfile": "Dockerfile", "remove": True}
+    given = {"name": f"{NAME}:1", "build": build}
     urn = "urn:pulumi:t::t::docker:index/remoteImage:RemoteImage::n"
     with plugin(launcher("docker", tmp_path), {}) as started, ThreadPoolExecutor(1) as other:
         call = other.submit(started.ask, "Create", proto.CreateRequest(urn=urn, properties=encoded(given)))

@@ -130,8 +130,7 @@ class RemoteImage(Resource):
                 return
 
     def _until_cancelled(self, name: str, steps: Iterator[Properties]) -> Iterator[Properties]:
-        """Yield a build's steps. When the engine gives up, end; the daemon ends the build with this
-        process."""
+        """Yield a build's steps until the engine gives up; the daemon ends the build with this process."""
         said: Queue[Properties | Exception | None] = Queue()
         Thread(target=_read, args=(steps, said), daemon=True).start()
         while True:
@@ -182,7 +181,7 @@ def _read(steps: Iterator[Properties], said: "Queue[Properties | Exception | Non
     try:
         for step in steps:
             said.put(step)
-    except Exception as error:
+    except Exception as error:  # it is raised again where the build is waited for
         said.put(error)
     said.put(None)
 
