@@ -83,11 +83,7 @@ class Plugin(sdk.Provider):
         names = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
         if any(new.get(name) == UNKNOWN for name in names):
             names = []
-        return sdk.DiffResponse(
-            changes=bool(names),
-            diffs=names,
-            detailed_diff={name: sdk.PropertyDiff(_kind(name, old, new), input_diff=True) for name in names},
-        )
+        return sdk.DiffResponse(changes=bool(names), diffs=names)
 
     async def check(self, request: sdk.CheckRequest) -> sdk.CheckResponse:
         """Return the inputs with defaults, and the mistakes in them."""
@@ -177,10 +173,10 @@ class Plugin(sdk.Provider):
         return self._resources[token]
 
 
-def _kind(name: str, old: Properties, new: Properties) -> sdk.PropertyDiffKind:
-    if name not in old:
-        return sdk.PropertyDiffKind.ADD
-    return sdk.PropertyDiffKind.UPDATE if name in new else sdk.PropertyDiffKind.DELETE
+def _kind(before: bool, after: bool) -> provider_pb2.PropertyDiff.Kind.ValueType:
+    if not before:
+        return provider_pb2.PropertyDiff.ADD
+    return provider_pb2.PropertyDiff.UPDATE if after else provider_pb2.PropertyDiff.DELETE
 
 
 def _meta(resource: Resource) -> Properties:
@@ -223,6 +219,10 @@ class _Servicer(ProviderServicer):
         response = await _answer(super().DiffConfig(request, context), context)  # type: ignore[no-untyped-call]
         # The SDK sends the bare truth value. Where nothing differs, the real providers do not say so.
         response.changes = response.DIFF_SOME if response.changes else response.DIFF_UNKNOWN
+        # Nor does it carry the kinds of a provider's own difference.
+        for name in response.diffs:
+            kind = _kind(name in request.olds, name in request.news)
+            response.detailedDiff[name].CopyFrom(provider_pb2.PropertyDiff(kind=kind, inputDiff=True))
         response.hasDetailedDiff = bool(response.detailedDiff)
         return response
 
