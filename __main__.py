@@ -1,9 +1,14 @@
 """mailinfra: read what one stack says, construct its mail server, export where it is."""
 
+import os
+import signal
+
 import pulumi
 
 from mailinfra import MailServer, MailServerArgs, load, load_secrets
 
+# An interrupted engine ends its program so, and shows what it says. 32 is Pulumi's status for nothing to add.
+signal.signal(signal.SIGINT, lambda *_: os._exit(32))
 config = pulumi.Config()
 server = MailServer(
     "mail",

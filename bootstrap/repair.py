@@ -64,13 +64,13 @@ def refuse_what_only_a_person_can_decide(found: Survey, taken_over: str) -> None
             f"stack {found.stack} runs here already, since {since} UTC, and this state does not know it: "
             f"{listed}",
             "If somebody else keeps it, use their state (PULUMI_BACKEND_URL and passphrase). If its state "
-            f"is lost, {taken_over} removes these containers and their network and keeps every volume; an "
+            f"is lost, {taken_over} removes these containers and their network and keeps all its data; an "
             "update then finds the mail, accounts, passwords and contacts in them",
         )
 
 
 def take_over(pulumi: Pulumi, found: Survey) -> None:
-    """Remove the containers and networks of a server that the state does not know; every volume stays."""
+    """Remove containers, networks and rendered files of a server that the state does not know; data stays."""
     machine = pulumi.machine
     for container in found.orphans if found.strangers else ():
         stop_and_remove(machine, container)
@@ -79,8 +79,10 @@ def take_over(pulumi: Pulumi, found: Survey) -> None:
         docker(machine, "network", "rm", identity)
         machine.report.found("Taking over", f"removed network {text}")
     if found.strangers:
-        kept = [one for one in found.volumes if one not in found.record.identities]
-        machine.report.found("Taking over", f"kept {', '.join(kept) or 'no volume: there is none'}")
+        for volume in found.orphan_volumes:
+            ask_docker(machine, "volume", "rm", volume)
+        kept = [one for one in found.volumes if one not in found.orphan_volumes]
+        machine.report.found("Taking over", f"kept {', '.join(kept) or 'no data: there is none'}")
 
 
 def sweep(pulumi: Pulumi, found: Survey) -> list[Step]:
