@@ -6,7 +6,7 @@ own the sentences around them: those are written by hand, between the marks.
 
 import re
 from collections.abc import Callable, Mapping
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 from mailinfra.docgen import declared, packages
@@ -57,7 +57,6 @@ def package_table() -> str:
     return "\n".join(rows) + "\n"
 
 
-@cache
 def container_picture() -> str:
     """Return a Mermaid picture: containers, their volumes, who connects to whom and on which port."""
     found = declared.containers(SETTINGS)
@@ -89,7 +88,6 @@ def container_picture() -> str:
     return "\n".join([*lines, "```", ""])
 
 
-@cache
 def setting_reach() -> str:
     """Return what `limits.messageSize: 25M` changes: daemon, file, line."""
     before, after = (

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import pulumi
@@ -97,7 +98,7 @@ def form(settings: Mapping[str, Any]) -> ServerConfig:
 
 def containers(settings: Mapping[str, Any]) -> list[Container]:
     """Return the daemons of the mail server that `settings` declare, in the order of their names."""
-    made = [inputs for kind, inputs in _hear(settings) if kind == CONTAINER]
+    made = [inputs for kind, inputs in _hear(json.dumps(settings)) if kind == CONTAINER]
     # A volume is filled by a container that never starts, and read by the one that does.
     filled = {
         each["mounts"][0]["source"]: {
@@ -168,9 +169,10 @@ class _Listener(mocks.Mocks):
         return args.name, {**computed, **args.inputs}
 
 
-def _hear(settings: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """Return token and inputs of each resource of that mail server."""
-    server = form(settings)
+@cache
+def _hear(settings: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return token and inputs of each resource of the mail server that settings in JSON declare."""
+    server = ServerConfig.model_validate_json(settings)
     listener = _Listener()
 
     @pulumi.runtime.test  # type: ignore[untyped-decorator]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pulumi
@@ -108,9 +109,9 @@ def is_secret(value: Any) -> bool:
     return any(is_secret(item) for item in value.fields.values())
 
 
-@pytest.fixture
-def engine() -> Iterator[Engine]:
-    """An engine that has seen nothing yet, on an event loop of its own."""
+@contextmanager
+def listening() -> Iterator[Engine]:
+    """Yield an engine that has seen nothing yet, on an event loop of its own."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     monitor = Engine()
@@ -118,6 +119,13 @@ def engine() -> Iterator[Engine]:
     yield monitor
     loop.close()
     asyncio.set_event_loop(None)
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    """An engine for one test, which declares what it needs."""
+    with listening() as monitor:
+        yield monitor
 
 
 def declare(build: Callable[[], object]) -> None:
@@ -128,3 +136,10 @@ def declare(build: Callable[[], object]) -> None:
         build()
 
     program()
+
+
+def heard(build: Callable[[], object]) -> Engine:
+    """Return the engine after it has heard `build`; any number of tests may ask it."""
+    with listening() as monitor:
+        declare(build)
+    return monitor

@@ -12,7 +12,7 @@ from mailinfra.components.database.users import RIGHTS
 from mailinfra.config import pem
 from mailinfra.config.storage import ExternalDatabaseConfig
 from mailinfra.types import MIB, OnDestroy
-from tests.graph.conftest import CONTAINER, VOLUME, Engine, declare, is_secret, plain
+from tests.graph.conftest import CONTAINER, VOLUME, Engine, declare, heard, is_secret, plain
 from tests.samples import own_server
 
 DATABASE = "mysql:index/database:Database"
@@ -53,10 +53,9 @@ def grants(engine: Engine, user: str) -> dict[str, list[str]]:
     }
 
 
-@pytest.fixture
-def database(engine: Engine) -> Engine:
-    declare(lambda: Database("db", sample_args()))
-    return engine
+@pytest.fixture(scope="module")
+def database() -> Engine:
+    return heard(lambda: Database("db", sample_args()))
 
 
 def test_the_data_outlives_a_destroy_under_a_name_that_the_next_up_finds(database: Engine) -> None:

@@ -9,7 +9,7 @@ import pytest
 from mailinfra.components.dovecot import Dovecot, DovecotArgs
 from mailinfra.config.storage import MailStorageConfig
 from mailinfra.types import OnDestroy
-from tests.graph.conftest import CONTAINER, VOLUME, Engine, declare, is_secret, plain
+from tests.graph.conftest import CONTAINER, VOLUME, Engine, declare, heard, is_secret, plain
 from tests.samples import PLACE, dovecot_args, login, ports
 
 
@@ -25,10 +25,9 @@ def files(engine: Engine, folder: str) -> dict[str, str]:
     return {upload["file"].removeprefix("/mailinfra/"): upload["content"] for upload in uploads}
 
 
-@pytest.fixture
-def dovecot(engine: Engine) -> Engine:
-    declare(lambda: Dovecot("imap", sample_args()))
-    return engine
+@pytest.fixture(scope="module")
+def dovecot() -> Engine:
+    return heard(lambda: Dovecot("imap", sample_args()))
 
 
 def test_the_mail_volume_outlives_a_destroy_under_a_name_that_the_next_up_finds(dovecot: Engine) -> None:

@@ -27,7 +27,7 @@ from mailinfra.config.load import Secrets
 from mailinfra.config.server import ServerConfig
 from mailinfra.containers import labels, service
 from mailinfra.containers import place as places
-from tests.graph.conftest import CONTAINER, NETWORK, VOLUME, Engine, declare, is_secret, plain
+from tests.graph.conftest import CONTAINER, NETWORK, VOLUME, Engine, declare, heard, is_secret, plain
 
 COMPONENTS: dict[str, Any] = {
     "mailinfra:index:Accounts": accounts.Accounts,
@@ -65,10 +65,9 @@ def build(**changes: object) -> mailserver.MailServer:
     return mailserver.MailServer("mail", args)
 
 
-@pytest.fixture
-def built(engine: Engine) -> Engine:
-    declare(build)
-    return engine
+@pytest.fixture(scope="module")
+def built() -> Engine:
+    return heard(build)
 
 
 def ours(engine: Engine) -> list[Any]:

@@ -11,7 +11,7 @@ from mailinfra.components.postfix import Postfix, PostfixArgs
 from mailinfra.config import pem
 from mailinfra.config.mail import SmarthostConfig
 from mailinfra.types import OnDestroy
-from tests.graph.conftest import CONTAINER, VOLUME, Engine, declare, is_secret, plain
+from tests.graph.conftest import CONTAINER, VOLUME, Engine, declare, heard, is_secret, plain
 from tests.samples import dovecot_peer, limits, login, ports, postfix_args
 
 
@@ -44,10 +44,9 @@ def main_cf(engine: Engine, **changes: Any) -> str:
     return files(engine, "etc-postfix")["main.cf"]
 
 
-@pytest.fixture
-def postfix(engine: Engine) -> Engine:
-    declare(lambda: Postfix("mta", sample_args()))
-    return engine
+@pytest.fixture(scope="module")
+def postfix() -> Engine:
+    return heard(lambda: Postfix("mta", sample_args()))
 
 
 def test_the_queue_outlives_a_destroy_under_a_name_that_the_next_up_finds(postfix: Engine) -> None:

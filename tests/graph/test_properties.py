@@ -4,7 +4,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from mailinfra.components import mailserver
 from mailinfra.config import pem
 from mailinfra.config.load import Secrets
 from mailinfra.config.server import ServerConfig
-from tests.graph.conftest import Engine, declare, plain
+from tests.graph.conftest import heard, plain
 from tests.graph.properties import (
     CA,
     CONTAINER,
@@ -95,23 +94,25 @@ def build(form: dict[str, Any]) -> None:
     )
 
 
-@pytest.fixture
-def declared(
-    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[dict[str, Any]], Requests]:
-    """Return what the engine is asked for with a form, components left out."""
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(scope="module")
+def declared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[dict[str, Any]], Requests]]:
+    """Return what the engine is asked for with a form, components left out; each form is declared once."""
+    known: dict[str, Requests] = {}
+    folder = tmp_path_factory.mktemp("project")
     for name in ("certificate.pem", "key.pem"):
-        (tmp_path / name).write_text("a certificate or a key\n")
-    for check in ("certificate_fault", "key_fault", "names"):
-        monkeypatch.setattr(pem, check, lambda *_: None, raising=False)
+        (folder / name).write_text("a certificate or a key\n")
 
     def requests(form: dict[str, Any]) -> Requests:
-        engine.requests.clear()
-        declare(lambda: build(form))
-        return [request for request in engine.requests if request.custom]
+        key = json.dumps(form)
+        if key not in known:
+            known[key] = [request for request in heard(lambda: build(form)).requests if request.custom]
+        return known[key]
 
-    return requests
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for check in ("certificate_fault", "key_fault", "names"):
+            patch.setattr(pem, check, lambda *_: None, raising=False)
+        yield requests
 
 
 def leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

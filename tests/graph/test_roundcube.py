@@ -7,7 +7,7 @@ import pulumi
 import pytest
 
 from mailinfra.components.roundcube import Roundcube, RoundcubeArgs
-from tests.graph.conftest import CONTAINER, VOLUME, Engine, declare, is_secret, plain
+from tests.graph.conftest import CONTAINER, VOLUME, Engine, declare, heard, is_secret, plain
 from tests.samples import dovecot_peer, limits, login, ports, roundcube_args
 
 SECRETS = "webmail-service-run-secrets-filler"
@@ -41,10 +41,9 @@ def container(engine: Engine) -> dict[str, Any]:
     return found
 
 
-@pytest.fixture
-def webmail(engine: Engine) -> Engine:
-    declare(lambda: Roundcube("webmail", sample_args()))
-    return engine
+@pytest.fixture(scope="module")
+def webmail() -> Engine:
+    return heard(lambda: Roundcube("webmail", sample_args()))
 
 
 def test_it_runs_without_root_and_without_any_capability(webmail: Engine) -> None:

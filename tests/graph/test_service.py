@@ -8,7 +8,7 @@ from mailinfra.containers.config_volumes import Folder
 from mailinfra.containers.images import Built, ImageSource
 from mailinfra.containers.place import PublishedPort
 from mailinfra.containers.service import Health, Mount, Service, ServiceArgs
-from tests.graph.conftest import CONTAINER, IMAGE, VOLUME, Engine, declare, is_secret, plain
+from tests.graph.conftest import CONTAINER, IMAGE, VOLUME, Engine, declare, heard, is_secret, plain
 from tests.samples import PLACE
 
 
@@ -28,10 +28,9 @@ def sample_args(image: ImageSource = PLACE.image, **changes: object) -> ServiceA
     return ServiceArgs(**{**values, **changes})  # type: ignore[arg-type]
 
 
-@pytest.fixture
-def service(engine: Engine) -> Engine:
-    declare(lambda: Service("mail-imap", sample_args()))
-    return engine
+@pytest.fixture(scope="module")
+def service() -> Engine:
+    return heard(lambda: Service("mail-imap", sample_args()))
 
 
 def test_every_container_drops_all_capabilities_and_may_not_gain_privileges(service: Engine) -> None:
