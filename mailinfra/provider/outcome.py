@@ -31,13 +31,41 @@ def choose_passwords(
     for address, mailbox in inputs.accounts.mailboxes.items():
         if address in created:
             # A row that was deleted by hand comes back with the password that was given out for it.
-            chosen[address] = declared.get(address) or state.initial_passwords.get(address) or make()
+            is_new = _is_reset_since(state, address, mailbox)
+            given_out = None if is_new else state.initial_passwords.get(address)
+            chosen[address] = declared.get(address) or given_out or make()
         elif mailbox.password == OWNED:
             if address in declared and not _holds(found, state, address, declared[address]):
                 chosen[address] = declared[address]
         elif is_reset(found.accounts.mailboxes[address], mailbox):
             chosen[address] = declared.get(address) or make()
     return chosen
+
+
+def _is_reset_since(state: State, address: str, after: Mailbox) -> bool:
+    """Return whether a mailbox that gets a row asks for another password than the one that it had."""
+    before = state.accounts.mailboxes.get(address)
+    known = before.reset if before else state.lost_resets.get(address, "")
+    return is_reset(Mailbox(reset=known), after)
+
+
+def returned_notes(
+    lost: Collection[str], chosen: Mapping[str, str], state: State, inputs: Inputs
+) -> list[str]:
+    """Return a line for each mailbox of `lost`, whose rows were deleted by hand, that comes back."""
+    declared = inputs.passwords or {}
+
+    def origin(address: str) -> str:
+        if chosen[address] == declared.get(address):
+            return "the declared password"
+        if chosen[address] == state.initial_passwords.get(address):
+            return "the password that was given out for it"
+        return "a new password"
+
+    return [
+        f"mailbox {address}, whose row was deleted by hand, comes back with its mail and {origin(address)}"
+        for address in sorted({*lost} & {*chosen} & {*inputs.accounts.mailboxes})
+    ]
 
 
 def _holds(found: Found, state: State, address: str, declared: str) -> bool:
@@ -98,6 +126,49 @@ def renamed_notes(renames: Renames) -> list[str]:
     """Return a line for each rename that was done."""
     lines = [f"domain {old} is now {new}, with all its mail" for old, new in renames.domains.items()]
     return lines + [f"mailbox {old} is now {new}, with its mail" for old, new in renames.mailboxes.items()]
+
+
+def leads_to(found: Found, row: str) -> set[str]:
+    """Return the addresses that a row of an alias or a domain, as people name it, leads mail to."""
+    noun, _, name = row.partition(" ")
+    if noun == "alias" and name in found.accounts.aliases:
+        return {*found.accounts.aliases[name].targets}
+    if noun == "domain" and name in found.accounts.domains:
+        return {found.accounts.domains[name].catch_all} - {""}
+    return set()
+
+
+def led_along_notes(before: Found, found: Found, renames: Renames, undeclared: Collection[str]) -> list[str]:
+    """Return a line for each undeclared row that follows a rename to the new address."""
+    new = _names(before, renames).keys()
+    return [
+        f"{row}, which nobody declared, leads to {target} from now on, by its new name"
+        for row in undeclared
+        for target in sorted(leads_to(found, row) & new)
+    ]
+
+
+def _names(before: Found, renames: Renames) -> dict[str, str]:
+    """Return new address -> old address, of each mailbox or alias that has another name now."""
+    named = {address: renames.now(address) for address in before.accounts.mailboxes}
+    named |= {address: renames.carried(address) for address in before.accounts.aliases}
+    return {new: old for old, new in named.items() if new != old}
+
+
+def dangling_lines(
+    before: Found, found: Found, wanted: Accounts, renames: Renames, undeclared: Collection[str]
+) -> list[str]:
+    """Return a line for each undeclared row that leads to an address which is gone from now on."""
+    there = {*before.accounts.mailboxes, *before.accounts.aliases}
+    known = {renames.now(address) for address in there} | there
+    staying = {row.partition(" ")[2] for row in undeclared}
+    gone = known - {*wanted.mailboxes, *wanted.aliases} - staying
+    return [
+        f"{row}, which nobody declared, leads to {target}, which is gone: mail to it is refused; remove the "
+        "row, or lead it to somebody else"
+        for row in undeclared
+        for target in sorted(leads_to(found, row) & gone)
+    ]
 
 
 def kept_notes(state: State, wanted: Accounts, found: Found) -> list[str]:

@@ -59,7 +59,7 @@ def plan(
     notes += mail_folders.retire(writes, found, leaving, delete_mail)
     _plan_domains(writes, present, wanted)
     created, new_homes = _plan_mailboxes(writes, found, wanted, lost, returning, notes)
-    _plan_aliases(writes, present, wanted)
+    _plan_aliases(writes, found, wanted)
     return Plan(
         writes=writes,
         created=tuple(created),
@@ -148,13 +148,14 @@ def _plan_mailboxes(
     return created, new_homes
 
 
-def _plan_aliases(writes: Writes, present: Accounts, wanted: Accounts) -> None:
+def _plan_aliases(writes: Writes, found: Found, wanted: Accounts) -> None:
     for address, alias in sorted(wanted.aliases.items()):
-        old = present.aliases.get(address, Alias())
+        old = found.accounts.aliases.get(address, Alias())
+        rows = found.may_send.get(address) or dict.fromkeys(old.targets, old.may_send)
         _delete_alias(writes, address, tuple(target for target in old.targets if target not in alias.targets))
         for target in alias.targets:
             columns = {**address_columns(address, "name"), "target": target}
-            if target not in old.targets:
+            if target not in rows:
                 _append(writes.insert, "aliases", {**columns, "may_send": alias.may_send})
-            elif old.may_send != alias.may_send:
+            elif rows[target] != alias.may_send:
                 writes.update.setdefault("aliases", []).append((columns, {"may_send": alias.may_send}))

@@ -6,15 +6,15 @@ from typing import Any
 from pulumi.runtime.rpc import UNKNOWN
 
 from mailinfra.provider import mail_folders
-from mailinfra.provider.model import INITIAL, OWNED, Accounts, Domain, Mailbox, usual_home
-from mailinfra.provider.outcome import choose_passwords, is_reset, next_state
+from mailinfra.provider.model import INITIAL, OWNED, Accounts, Alias, Domain, Mailbox, usual_home
+from mailinfra.provider.outcome import choose_passwords, is_reset, next_state, returned_notes
 from mailinfra.provider.planning import plan
 from mailinfra.provider.plugin import Answer
 from mailinfra.provider.preview_messages import announcements
-from mailinfra.provider.renames import Renames, follow, refuse_taken_names, renames_between
+from mailinfra.provider.renames import Renames, follow, refuse_taken_names, renames_between, with_lost
 from mailinfra.provider.rows import Found
 from mailinfra.provider.state import Inputs, State, state_bag
-from mailinfra.provider.undeclared import removable_rows
+from mailinfra.provider.undeclared import refuse_new_shadows, removable_rows, shadow_lines
 from mailinfra.provider.weak_passwords import weak_password_lines
 
 
@@ -60,7 +60,7 @@ def _other_passwords(state: State, inputs: Inputs) -> set[str]:
 
 def known_renames(state: State, inputs: Inputs) -> Renames:
     """Return the renames between the rows that the state knows, declared or not, and the declared ones."""
-    return renames_between(known_rows(state).accounts, inputs.accounts)
+    return renames_between(with_lost(known_rows(state).accounts, state.lost_homes.values()), inputs.accounts)
 
 
 def known_rows(state: State) -> Found:
@@ -68,7 +68,7 @@ def known_rows(state: State) -> Found:
     accounts = Accounts(
         domains=dict.fromkeys(state.names("domain"), Domain()) | dict(state.accounts.domains),
         mailboxes=dict.fromkeys(state.names("mailbox"), Mailbox()) | dict(state.accounts.mailboxes),
-        aliases=dict(state.accounts.aliases),
+        aliases=dict.fromkeys(state.names("alias"), Alias()) | dict(state.accounts.aliases),
     )
     return Found(
         accounts=accounts,
@@ -84,18 +84,23 @@ def foretell(state: State, inputs: Inputs) -> Answer:
 
     Raises ProviderError for a rename that the update would refuse.
     """
-    refuse_taken_names(known_rows(state).accounts, inputs.accounts, state.accounts)
-    renames = known_renames(state, inputs)
+    present = with_lost(known_rows(state).accounts, state.lost_homes.values())
+    refuse_taken_names(present, inputs.accounts, state.accounts)
+    renames = renames_between(present, inputs.accounts)
     known = follow(state, renames)
     found = known_rows(known)
+    lost = mail_folders.lost(found, known)
     todo = plan(
         found=found,
         wanted=inputs.accounts,
         managed=known.accounts,
-        lost=mail_folders.lost(found, known),
+        lost=lost,
         removable=removable_rows(known, inputs),
         delete_mail=inputs.delete_mail,
     )
+    new_aliases = inputs.accounts.aliases.keys() - known.accounts.aliases.keys()
+    new = {*todo.created, *renames.mailboxes.values(), *new_aliases}
+    refuse_new_shadows(todo.undeclared, inputs.accounts, new)
     chosen = choose_passwords(found, todo.created, known, inputs, lambda: UNKNOWN)
     prints = {
         address: UNKNOWN if address in chosen else known.fingerprints.get(address, UNKNOWN)
@@ -114,6 +119,12 @@ def foretell(state: State, inputs: Inputs) -> Answer:
     declared = {address: text for address, text in chosen.items() if text == given.get(address)}
     return Answer(
         properties=properties,
-        notes=tuple(announcements(state, inputs, renames)),
-        warnings=tuple(weak_password_lines(declared, inputs.accounts.mailboxes)),
+        notes=(
+            *announcements(state, inputs, renames),
+            *returned_notes(lost.values(), chosen, known, inputs),
+        ),
+        warnings=(
+            *shadow_lines(todo.undeclared, inputs.accounts),
+            *weak_password_lines(declared, inputs.accounts.mailboxes),
+        ),
     )

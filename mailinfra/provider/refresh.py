@@ -12,7 +12,7 @@ from mailinfra.provider.passwords import fingerprint
 from mailinfra.provider.plugin import Answer
 from mailinfra.provider.rows import Found, find
 from mailinfra.provider.state import Bag, Inputs, State, inputs_bag, newest, state_bag
-from mailinfra.provider.undeclared import undeclared_lines
+from mailinfra.provider.undeclared import shadow_lines, undeclared_lines
 
 
 def read_rows(database: str, state: State, inputs: Inputs) -> Answer | None:
@@ -31,6 +31,11 @@ def read_rows(database: str, state: State, inputs: Inputs) -> Answer | None:
 def refreshed(state: State, inputs: Inputs, found: Found) -> Answer:
     """Return the declared rows as they were found, with a line for each that is not as it was declared."""
     bags, declared = accounts_bag(found.accounts), accounts_bag(state.accounts)
+    for name, rows in found.may_send.items():
+        said = state.accounts.aliases[name].may_send if name in state.accounts.aliases else None
+        if said is not None and not {said} >= {*rows.values()}:
+            # One row of several is enough: the bag has one value for all of them.
+            bags["aliases"][name]["maySend"] = not said
     warnings: list[str] = []
     undeclared: list[str] = []
     actual: Bag = {}
@@ -47,16 +52,26 @@ def refreshed(state: State, inputs: Inputs, found: Found) -> Answer:
         if address in found.hashes and fingerprint(found.hashes[address]) != known:
             held.pop(address, None)
             warnings.append(f"mailbox {address}: its password was changed by hand; the stack decides it")
+    warnings += _moved_folders(state, found)
     undeclared.sort()
     warnings += undeclared_lines(undeclared, inputs)
+    warnings += shadow_lines(undeclared, state.accounts)
     accounts = accounts_from(actual)
+    lost = mail_folders.lost(found, state)
+    resets = {address: one.reset for address, one in state.accounts.mailboxes.items()}
     changed = {*state.held_passwords} - {*held}
     after = replace(
         state,
         accounts=accounts,
         held_passwords=held,
+        homes={address: found.homes[address] for address in accounts.mailboxes},
         retired_homes=mail_folders.kept(found),
-        lost_homes=mail_folders.lost(found, state),
+        lost_homes=lost,
+        lost_resets={
+            address: (resets | dict(state.lost_resets))[address]
+            for address in sorted(lost.values())
+            if address in resets or address in state.lost_resets
+        },
         undeclared_rows=tuple(undeclared),
     )
     passwords = {
@@ -67,6 +82,23 @@ def refreshed(state: State, inputs: Inputs, found: Found) -> Answer:
         inputs=inputs_bag(replace(inputs, accounts=accounts, passwords=passwords)),
         warnings=tuple(warnings),
     )
+
+
+def _moved_folders(state: State, found: Found) -> list[str]:
+    """Return a line for each folder that was given away, marked or forgotten by hand."""
+    lines = [
+        f"mailbox {address}: its folder was changed by hand from /mail/{home} to "
+        f"/mail/{found.homes[address]}; where that was a mistake, put it right in its row"
+        for address, home in sorted(state.homes.items())
+        if found.homes.get(address, home) != home
+    ]
+    for home, address in sorted((state.retired_homes or {}).items()):
+        mail = f"the mail of an earlier mailbox {address} in /mail/{home}"
+        if home in found.marked:
+            lines.append(f"{mail} was marked by hand: it is deleted")
+        elif home not in found.retired:
+            lines.append(f"{mail}: its row was deleted by hand, and no `reuseMail` finds it any more")
+    return lines
 
 
 def carry_statements(bag: Bag, declared: Bag) -> Bag:

@@ -22,6 +22,12 @@ def rename_domains(link: Connection, renames: Mapping[str, str]) -> None:
             "UPDATE users SET domain = :new WHERE domain = :old",
             "UPDATE aliases SET domain = :new WHERE domain = :old",
             "UPDATE retired_homes SET domain = :new WHERE domain = :old",
+            # What leads to its addresses goes on leading there, also rows that nobody declared.
+            "UPDATE IGNORE aliases SET target = CONCAT(SUBSTRING_INDEX(target, '@', 1), '@', :new) "
+            "WHERE target LIKE CONCAT('%@', :old)",
+            "DELETE FROM aliases WHERE target LIKE CONCAT('%@', :old)",
+            "UPDATE domains SET catch_all = CONCAT(SUBSTRING_INDEX(catch_all, '@', 1), '@', :new) "
+            "WHERE catch_all LIKE CONCAT('%@', :old)",
             "DELETE FROM domains WHERE name = :old",
         ):
             link.execute(text(statement), values)
@@ -43,3 +49,9 @@ def rename_mailboxes(link: Connection, renames: Mapping[str, str]) -> None:
             ),
             values,
         )
+        for statement in (
+            "UPDATE IGNORE aliases SET target = :new WHERE target = :old",
+            "DELETE FROM aliases WHERE target = :old",
+            "UPDATE domains SET catch_all = :new WHERE catch_all = :old",
+        ):
+            link.execute(text(statement), {"old": old, "new": new})

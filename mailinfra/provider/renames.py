@@ -4,12 +4,12 @@ A rename is stated on the new name (`renamedFrom`). It is done once; the stateme
 nothing. Previews and updates ask the same functions. Does not own the rows that move (renamed_rows.py).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from mailinfra.provider.errors import ProviderError
-from mailinfra.provider.model import Accounts, split
+from mailinfra.provider.model import Accounts, Mailbox, split
 from mailinfra.provider.state import State
 
 Value = TypeVar("Value")
@@ -53,6 +53,11 @@ def renames_between(present: Accounts, wanted: Accounts) -> Renames:
     return Renames(domains=waiting, mailboxes=mailboxes)
 
 
+def with_lost(present: Accounts, lost: Iterable[str]) -> Accounts:
+    """Return `present` with the mailboxes whose rows were deleted by hand: their mail moves along."""
+    return replace(present, mailboxes={**dict.fromkeys(lost, Mailbox()), **present.mailboxes})
+
+
 def former_addresses(present: Accounts, wanted: Accounts) -> dict[str, str]:
     """Return address -> the one that its `renamedFrom` means, once domains are renamed.
 
@@ -72,9 +77,15 @@ def _moves(present: Accounts, wanted: Accounts) -> dict[str, str]:
         domain.renamed_from: name
         for name, domain in sorted(wanted.domains.items())
         if domain.renamed_from
-        and domain.renamed_from not in wanted.domains
+        and is_free(domain.renamed_from, name, wanted)
         and not {domain.renamed_from, name} <= present.domains.keys()
     }
+
+
+def is_free(old: str, new: str, wanted: Accounts) -> bool:
+    """Return whether a domain's old name is not declared, or only as an alias of the new one."""
+    kept = wanted.domains.get(old)
+    return kept is None or kept.alias_of == new
 
 
 def refuse_taken_names(present: Accounts, wanted: Accounts, managed: Accounts) -> None:
@@ -92,7 +103,8 @@ def refuse_taken_names(present: Accounts, wanted: Accounts, managed: Accounts) -
         for name, domain in sorted(wanted.domains.items())
         if domain.renamed_from in managed.domains
         and domain.renamed_from in present.domains
-        and domain.renamed_from not in wanted.domains
+        and is_free(domain.renamed_from, name, wanted)
+        and present.domains[domain.renamed_from].alias_of != name
         and name in present.domains
     ]
     if taken:
@@ -114,6 +126,12 @@ def follow(state: State, renames: Renames) -> State:
     def carried(homes: Mapping[str, str]) -> dict[str, str]:
         return {home: renames.carried(address) for home, address in homes.items()}
 
+    # The mail of a row that was deleted by hand moves along like any other.
+    lost = {
+        home: renames.carried(address) if address in state.accounts.mailboxes else renames.now(address)
+        for home, address in state.lost_homes.items()
+    }
+
     accounts = Accounts(
         domains={renames.domains.get(name, name): one for name, one in state.accounts.domains.items()},
         mailboxes=now(state.accounts.mailboxes),
@@ -129,7 +147,7 @@ def follow(state: State, renames: Renames) -> State:
         fingerprints=now(state.fingerprints),
         homes=now(state.homes),
         retired_homes=None if state.retired_homes is None else carried(state.retired_homes),
-        lost_homes=carried(state.lost_homes),
+        lost_homes=lost,
         lost_resets=now(state.lost_resets),
         undeclared_rows=tuple(sorted(_row(row, renames) for row in state.undeclared_rows)),
     )

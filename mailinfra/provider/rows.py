@@ -46,6 +46,8 @@ class Found:
     """Folder below /mail whose mailbox is gone -> its last address, oldest first."""
     marked: frozenset[str]
     """Those of them whose mail is deleted."""
+    may_send: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
+    """Alias -> target -> whether that row lets its owner send; for a preview, which knows no row, empty."""
 
 
 @dataclass
@@ -69,19 +71,17 @@ def find(link: Connection) -> Found:
         mailboxes[address] = Mailbox(**values)
         homes[address] = row["home"]
         hashes[address] = row["password"]
-    targets: dict[str, list[str]] = {}
-    may_send: dict[str, bool] = {}
+    may_send: dict[str, dict[str, bool]] = {}
     for row in link.execute(select(tables.aliases)).mappings():
         address = f"{row['name']}@{row['domain']}"
-        targets.setdefault(address, []).append(row["target"])
-        may_send[address] = may_send.get(address, True) and bool(row["may_send"])
+        may_send.setdefault(address, {})[row["target"]] = bool(row["may_send"])
     domains = {
         row["name"]: Domain(alias_of=row["alias_of"] or "", catch_all=row["catch_all"] or "")
         for row in link.execute(select(tables.domains)).mappings()
     }
     aliases = {
-        address: Alias(targets=tuple(sorted(listed)), may_send=may_send[address])
-        for address, listed in targets.items()
+        address: Alias(targets=tuple(sorted(listed)), may_send=all(listed.values()))
+        for address, listed in may_send.items()
     }
     retired = list(link.execute(select(tables.retired_homes).order_by(*OLDEST_FIRST)).mappings())
     return Found(
@@ -90,6 +90,7 @@ def find(link: Connection) -> Found:
         homes=homes,
         retired={row["home"]: f"{row['userid']}@{row['domain']}" for row in retired},
         marked=frozenset(row["home"] for row in retired if row["delete_mail"]),
+        may_send=may_send,
     )
 
 

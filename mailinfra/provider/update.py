@@ -8,16 +8,24 @@ from collections.abc import Mapping
 from mailinfra.provider import mail_folders
 from mailinfra.provider.database import locked
 from mailinfra.provider.model import OWNED
-from mailinfra.provider.outcome import choose_passwords, kept_notes, next_state, renamed_notes
+from mailinfra.provider.outcome import (
+    choose_passwords,
+    dangling_lines,
+    kept_notes,
+    led_along_notes,
+    next_state,
+    renamed_notes,
+    returned_notes,
+)
 from mailinfra.provider.passwords import fingerprint, generate, hash_all
 from mailinfra.provider.planning import Plan, plan
 from mailinfra.provider.plugin import Answer
 from mailinfra.provider.preview_messages import newly_listed
 from mailinfra.provider.renamed_rows import rename_domains, rename_mailboxes
-from mailinfra.provider.renames import Renames, follow, refuse_taken_names, renames_between
+from mailinfra.provider.renames import Renames, follow, refuse_taken_names, renames_between, with_lost
 from mailinfra.provider.rows import address_columns, find, write
 from mailinfra.provider.state import Inputs, State, state_bag
-from mailinfra.provider.undeclared import removable_rows, undeclared_lines
+from mailinfra.provider.undeclared import refuse_new_shadows, removable_rows, shadow_lines, undeclared_lines
 from mailinfra.provider.weak_passwords import weak_password_lines
 
 
@@ -25,9 +33,10 @@ def apply(state: State, inputs: Inputs) -> Answer:
     """Bring the database from whatever it holds to `inputs`; return the new state."""
     wanted = inputs.accounts
     with locked(inputs.connection) as link:
-        found = find(link)
-        refuse_taken_names(found.accounts, wanted, state.accounts)
-        renames = renames_between(found.accounts, wanted)
+        before = found = find(link)
+        present = with_lost(found.accounts, mail_folders.lost(found, state).values())
+        refuse_taken_names(present, wanted, state.accounts)
+        renames = renames_between(present, wanted)
         rename_domains(link, renames.domains)
         rename_mailboxes(link, renames.mailboxes)
         if renames != Renames():
@@ -42,6 +51,9 @@ def apply(state: State, inputs: Inputs) -> Answer:
             removable=removable_rows(state, inputs),
             delete_mail=inputs.delete_mail,
         )
+        new_aliases = wanted.aliases.keys() - before.accounts.aliases.keys()
+        new = {*todo.created, *renames.mailboxes.values(), *new_aliases}
+        refuse_new_shadows(todo.undeclared, wanted, new)
         chosen = choose_passwords(found, todo.created, state, inputs, generate)
         hashes = hash_all(chosen, inputs.hashing)
         add_hashes(todo, hashes)
@@ -59,7 +71,9 @@ def apply(state: State, inputs: Inputs) -> Answer:
         properties=state_bag(next_state(state, inputs, todo, chosen, prints)),
         notes=(
             *renamed_notes(renames),
+            *led_along_notes(before, found, renames, todo.undeclared),
             *todo.notes,
+            *returned_notes(lost.values(), chosen, state, inputs),
             *mail_folders.unmet(
                 newly_listed(state, inputs), {*mail_folders.addresses(found), *lost.values()}
             ),
@@ -67,6 +81,8 @@ def apply(state: State, inputs: Inputs) -> Answer:
         ),
         warnings=(
             *undeclared_lines(todo.undeclared, inputs),
+            *shadow_lines(todo.undeclared, wanted),
+            *dangling_lines(before, found, wanted, renames, todo.undeclared),
             *weak_password_lines(declared, wanted.mailboxes),
         ),
     )

@@ -87,7 +87,9 @@ def test_a_preview_names_lost_folders_and_an_update_is_due_until_they_are_retire
     )
     again = inputs | {"mailboxes": {ANNA: {}}}
     assert directory.diff(state, again).paths == {f'mailboxes["{ANNA}"]': "add"}
-    assert directory.update(state, again, preview=True).notes == (), "it is put right"
+    assert directory.update(state, again, preview=True).notes == (
+        f"mailbox {ANNA}, whose row was deleted by hand, comes back with its mail and a new password",
+    )
 
 
 def test_the_newest_old_mail_is_reused_whatever_its_folder_is_called() -> None:
