@@ -3,10 +3,11 @@
 Owns the lines for the person at the terminal. Does not own the properties after an update (preview.py).
 """
 
+import difflib
 from collections.abc import Iterator
 
 from mailinfra.provider.mail_folders import OFFERED, fate, fate_of_lost, in_use, unmet
-from mailinfra.provider.model import Domain, usual_home
+from mailinfra.provider.model import Domain, Mailbox, split, usual_home
 from mailinfra.provider.plugin import capped
 from mailinfra.provider.renames import Renames, follow
 from mailinfra.provider.state import Inputs, State
@@ -19,6 +20,9 @@ def announcements(state: State, inputs: Inputs, renames: Renames) -> list[str]:
     return [
         *_catch_alls(state, inputs),
         *_moves(state, inputs, renames),
+        *_refused_from_then_on(state, inputs, renames),
+        *_alike(before, inputs),
+        *_followers(state, inputs, renames),
         *_deletions(before, inputs),
         *_undeclared(before, inputs),
         *_beginnings(before, inputs),
@@ -45,6 +49,80 @@ def _moves(state: State, inputs: Inputs, renames: Renames) -> list[str]:
         elif now != address:
             lines.append(f"mailbox {address} becomes {now}, with its mail and password")
     return lines
+
+
+def _refused_from_then_on(state: State, inputs: Inputs, renames: Renames) -> Iterator[str]:
+    """Return a line for each old name whose mail nobody takes after a rename."""
+    wanted = inputs.accounts
+    for old, new in renames.domains.items():
+        if old not in wanted.domains:
+            yield (
+                f"domain {old}: mail to it is refused from then on; to go on receiving it, declare {old} "
+                f"with `aliasOf: {new}`"
+            )
+    for old in sorted(state.accounts.mailboxes):
+        new, domain = renames.now(old), wanted.domains.get(split(old)[1])
+        if new == old or domain is None or domain.catch_all or domain.alias_of:
+            continue
+        if old not in wanted.aliases and old not in wanted.mailboxes:
+            yield (
+                f"mail to {old} is refused from then on; to go on receiving it, declare the alias {old} with "
+                f"the target {new}"
+            )
+
+
+MOST_ALIKE = 50
+"""Mailboxes that come and go in one update, above which nobody is asked who is who."""
+
+
+def _alike(before: State, inputs: Inputs) -> Iterator[str]:
+    """Return a line for each new mailbox that looks like one that is removed: a rename that nobody stated."""
+    wanted = inputs.accounts
+    known = {*before.accounts.mailboxes, *before.names("mailbox"), *before.lost_homes.values()}
+    gone = sorted(before.accounts.mailboxes.keys() - wanted.mailboxes.keys())
+    new = sorted(address for address in wanted.mailboxes if address not in known)
+    if max(len(gone), len(new)) > MOST_ALIKE:
+        return
+    moves: set[tuple[str, str]] = set()
+    for address in new:
+        if wanted.mailboxes[address].renamed_from:
+            continue
+        box = wanted.mailboxes[address]
+        rated = [(_likeness(before.accounts.mailboxes[old], old, box, address), old) for old in gone]
+        likeness, old = max(rated, default=(0.0, ""))
+        if likeness < ALIKE:
+            continue
+        domains = split(old)[1], split(address)[1]
+        if domains[0] not in wanted.domains and domains[1] not in before.accounts.domains:
+            moves.add(domains)
+            continue
+        yield (
+            f"mailbox {address} is new and {old} is removed: if they are one, `renamedFrom: {old}` takes "
+            "mail and password along"
+        )
+    for old, name in sorted(moves):
+        if not wanted.domains[name].renamed_from:
+            yield (
+                f"domain {name} is new and {old} is removed: if they are one, `renamedFrom: {old}` takes "
+                "mailboxes, mail and passwords along"
+            )
+
+
+ALIKE = 0.6
+
+
+def _likeness(old: Mailbox, old_address: str, new: Mailbox, new_address: str) -> float:
+    """Return from 0 to 1 how likely two mailboxes are one person's."""
+    if old.display_name and old.display_name == new.display_name:
+        return 1.0
+    return difflib.SequenceMatcher(None, split(old_address)[0], split(new_address)[0]).ratio()
+
+
+def _followers(state: State, inputs: Inputs, renames: Renames) -> Iterator[str]:
+    """Return a line where undeclared rows may lead to an old name: no preview knows where they lead."""
+    rows = [*state.names("alias"), *state.names("domain")]
+    if rows and renames != Renames() and not removable_rows(state, inputs):
+        yield "rows that nobody declared and that lead to an old name lead to the new one from then on"
 
 
 def _deletions(before: State, inputs: Inputs) -> Iterator[str]:

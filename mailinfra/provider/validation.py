@@ -10,7 +10,7 @@ from typing import Any
 from mailinfra.hashes import MEMORY_LIMIT_KIB, fault
 from mailinfra.provider.difference import join
 from mailinfra.provider.model import INITIAL, KINDS, OWNED, Accounts, accounts_from, from_bag, split
-from mailinfra.provider.renames import former_addresses
+from mailinfra.provider.renames import former_addresses, is_free
 from mailinfra.provider.values import is_known
 
 Mistake = tuple[str, str]
@@ -61,8 +61,15 @@ def _shape(inputs: Mapping[str, Any]) -> Iterator[Mistake]:
 
 
 def _domains(accounts: Accounts) -> Iterator[Mistake]:
+    claimed: dict[str, str] = {}
     for name, domain in accounts.domains.items():
         path = join("domains", name)
+        old = domain.renamed_from
+        if old and not is_free(old, name, accounts):
+            yield f"{path}.renamedFrom", f"{old!r} is still declared; take it away to rename it"
+        elif old and old in claimed:
+            yield f"{path}.renamedFrom", f"{old!r} becomes {claimed[old]!r} already; keep one of the two"
+        claimed.setdefault(old, name)
         if not DOMAIN.fullmatch(name):
             yield path, f"{name!r} is no domain name in lower case and ASCII form; correct it"
         if domain.alias_of and accounts.domains.get(domain.alias_of) is None:

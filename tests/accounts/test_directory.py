@@ -261,6 +261,87 @@ def test_a_rename_onto_a_name_that_has_a_row_is_refused_and_loses_nobody(desk: D
     assert desk.sql("SELECT COUNT(*) FROM users") == [(2,)]
 
 
+def test_a_renamed_person_goes_on_receiving_mail_to_the_old_address_without_a_gap(desk: Desk) -> None:
+    desk.up(mailboxes={ALICE: mailbox()})
+    row = desk.sql("SELECT id, password, home FROM users")
+    new = "smith@example.test"
+    declared: dict[str, Any] = {
+        "mailboxes": {new: mailbox(renamedFrom=ALICE)},
+        "aliases": {ALICE: {"targets": [new], "maySend": True}},
+    }
+    desk.up(**declared)
+    assert desk.sql("SELECT id, password, home FROM users") == row
+    assert desk.sql("SELECT name, target FROM aliases") == [("alice", new)]
+    assert desk.refresh()["undeclaredRows"] == []
+    assert (desk.changes(**declared), desk.notes) == ({}, [])
+
+
+def test_a_renamed_domain_may_stay_as_an_alias_of_the_new_one(desk: Desk) -> None:
+    desk.up(mailboxes={ALICE: mailbox()})
+    row = desk.sql("SELECT id, password, home FROM users")
+    declared: dict[str, Any] = {
+        "domains": {"new.test": {"renamedFrom": "example.test"}, "example.test": {"aliasOf": "new.test"}},
+        "mailboxes": {"alice@new.test": mailbox()},
+    }
+    desk.up(**declared)
+    assert desk.sql("SELECT id, password, home FROM users") == row
+    assert desk.sql("SELECT name, alias_of FROM domains ORDER BY name") == [
+        ("example.test", "new.test"),
+        ("new.test", None),
+    ]
+    desk.refresh()
+    assert (desk.changes(**declared), desk.notes) == ({}, [])
+
+
+def test_undeclared_rows_follow_a_rename_and_are_named(desk: Desk) -> None:
+    desk.up(mailboxes={ALICE: mailbox()})
+    desk.sql("INSERT INTO domains (name, catch_all) VALUES ('hand.test', 'alice@example.test')")
+    for target in (ALICE, "x@else.test"):
+        desk.sql(f"INSERT INTO aliases (name, domain, target) VALUES ('info', 'hand.test', '{target}')")
+    new = "smith@example.test"
+    desk.up(mailboxes={new: mailbox(renamedFrom=ALICE)})
+    assert desk.sql("SELECT target FROM aliases ORDER BY target") == [(new,), ("x@else.test",)]
+    assert desk.sql("SELECT catch_all FROM domains WHERE name = 'hand.test'") == [(new,)]
+    for row in ("alias info@hand.test", "domain hand.test"):
+        assert f"{row}, which nobody declared, leads to {new} from now on, by its new name" in desk.notes
+    desk.up(
+        domains={"new.test": {"renamedFrom": "example.test"}},
+        mailboxes={"smith@new.test": mailbox()},
+    )
+    assert desk.sql("SELECT target FROM aliases ORDER BY target") == [("smith@new.test",), ("x@else.test",)]
+    assert desk.sql("SELECT catch_all FROM domains WHERE name = 'hand.test'") == [("smith@new.test",)]
+    desk.up(domains={"new.test": {}})
+    assert any("leads to smith@new.test, which is gone" in note for note in desk.notes)
+
+
+def test_an_undeclared_alias_never_takes_the_mail_of_a_new_mailbox(desk: Desk) -> None:
+    desk.up(mailboxes={ALICE: mailbox()})
+    desk.sql(
+        "INSERT INTO aliases (name, domain, target) VALUES ('sales', 'example.test', 'alice@example.test')"
+    )
+    with pytest.raises(ProviderError, match=f"alias {SALES} takes all mail to {SALES}"):
+        desk.up(mailboxes={ALICE: mailbox(), SALES: mailbox()})
+    assert desk.column("id", SALES) is None
+    desk.refresh()
+    desk.up(mailboxes={ALICE: mailbox(), SALES: mailbox()}, undeclared="remove")
+    assert desk.sql("SELECT COUNT(*) FROM aliases") == [(0,)]
+    desk.sql(
+        "INSERT INTO aliases (name, domain, target) VALUES ('sales', 'example.test', 'alice@example.test')"
+    )
+    desk.refresh()
+    assert any(f"alias {SALES}, which nobody declared, takes all mail" in note for note in desk.notes)
+
+
+def test_a_row_that_was_deleted_by_hand_is_renamed_with_its_mail_and_password(desk: Desk) -> None:
+    password = desk.up(mailboxes={ALICE: mailbox()})["initialPasswords"][ALICE]
+    desk.sql("DELETE FROM users")
+    new = "smith@example.test"
+    desk.up(mailboxes={new: mailbox(renamedFrom=ALICE)})
+    assert desk.column("home", new) == "example.test/alice"
+    assert log_in(desk, new, password)
+    assert any("comes back with its mail and the password that was given out" in note for note in desk.notes)
+
+
 def test_whoever_gets_the_former_address_of_a_renamed_mailbox_gets_none_of_its_mail(desk: Desk) -> None:
     desk.up(mailboxes={ALICE: mailbox()})
     new = "smith@example.test"

@@ -48,6 +48,17 @@ def test_an_edited_row_is_named_with_what_was_edited_and_put_right(desk: Desk) -
     assert desk.notes == []
 
 
+def test_one_row_of_an_alias_that_was_edited_is_found_and_put_right(desk: Desk) -> None:
+    declared = {**DECLARED, "aliases": {SALES: {"targets": [ALICE, BOB], "maySend": False}}}
+    desk.up(**declared)
+    desk.sql(f"UPDATE aliases SET may_send = 1 WHERE target = '{BOB}'")
+    desk.refresh()
+    assert desk.notes == [f"alias {SALES}: edited by hand (maySend); the next `up` puts it right"]
+    assert desk.changes(**declared) == {f'aliases["{SALES}"].maySend': "update"}
+    desk.up(**declared)
+    assert desk.sql("SELECT DISTINCT may_send FROM aliases") == [(0,)]
+
+
 def test_a_deleted_mailbox_is_named_and_comes_back_with_password_and_mail(desk: Desk) -> None:
     password = desk.up(**DECLARED)["initialPasswords"][BOB]
     desk.sql("DELETE FROM users WHERE userid = 'bob'")

@@ -379,6 +379,31 @@ def test_a_reset_of_a_password_that_the_stack_owns_is_refused() -> None:
     ]
 
 
+def test_an_old_name_may_stay_as_an_alias_of_the_new_one_in_the_same_edit() -> None:
+    renamed = mailbox("smith", renamedFrom="alice@example.test")
+    kept = {"address": "alice@example.test", "targets": ["smith@example.test"]}
+    assert accepted(accounts(mailboxes=[renamed, mailbox("bob")], aliases=[kept])).accounts is not None
+    domains = [{"name": "new.test", "renamedFrom": "old.test"}, {"name": "old.test", "aliasOf": "new.test"}]
+    only = {"mailboxes": [{"address": "alice@new.test"}], "aliases": []}
+    assert accepted(accounts(domains=domains, **only)).accounts is not None
+    domains[1].pop("aliasOf")
+    (line,) = refused(accounts(domains=domains, **only))
+    assert line.startswith("server.accounts.domains.0.renamedFrom: 'old.test' is still declared")
+
+
+def test_a_rename_is_refused_under_either_name_of_its_domain() -> None:
+    domains = [{"name": "new.test", "renamedFrom": "old.test"}]
+    boxes = [
+        {"address": "alice@new.test"},
+        {"address": "smith@new.test", "renamedFrom": "alice@old.test"},
+        {"address": "a@new.test", "renamedFrom": "bob@old.test"},
+        {"address": "b@new.test", "renamedFrom": "bob@new.test"},
+    ]
+    one, two = refused(accounts(domains=domains, mailboxes=boxes, aliases=[]))
+    assert "1.renamedFrom: 'alice@old.test', which is 'alice@new.test' now, is still declared" in one
+    assert "3.renamedFrom: 'bob@new.test' is renamed to 'a@new.test' already" in two
+
+
 def test_a_rename_from_an_address_that_is_still_there_is_refused() -> None:
     assert refused(
         accounts(mailboxes=[mailbox("alice"), mailbox("bob", renamedFrom="alice@example.test")])

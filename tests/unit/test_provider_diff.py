@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from pulumi.runtime.rpc import UNKNOWN
 
 from mailinfra.provider import directory, rights, schema
@@ -162,6 +163,13 @@ def test_a_preview_of_a_rename_says_what_becomes_of_whom() -> None:
     renamed = {"new@example.org": {"renamedFrom": "u1@example.org"}}
     assert notes(before, mailboxes=renamed) == (
         "mailbox u1@example.org becomes new@example.org, with its mail and password",
+        "mail to u1@example.org is refused from then on; to go on receiving it, declare the alias "
+        "u1@example.org with the target new@example.org",
+    )
+    aliases = {"u1@example.org": {"targets": ["new@example.org"]}}
+    assert len(notes(before, mailboxes=renamed, aliases=aliases)) == 1, "an alias takes it"
+    assert (
+        len(notes(before, mailboxes=renamed, domains={"example.org": {"catchAll": "new@example.org"}})) == 2
     )
 
 
@@ -171,7 +179,48 @@ def test_a_preview_of_a_renamed_domain_tells_whom_it_leaves_behind() -> None:
     assert notes(before, domains=domains, mailboxes={"u1@example.net": {}}) == (
         "mailbox u1@example.org becomes u1@example.net, with its mail and password",
         "mailbox u2@example.org is removed: logins end; its mail stays in /mail/example.org/u2",
+        "domain example.org: mail to it is refused from then on; to go on receiving it, declare example.org "
+        "with `aliasOf: example.net`",
     )
+
+
+HINT = (
+    "mailbox {new} is new and {old} is removed: if they are one, `renamedFrom: {old}` takes mail and "
+    "password along"
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "is_hinted"),
+    [
+        ("alice", "alice.smith", True),
+        ("a.smith", "alice.smith", True),
+        ("alice", "bob", False),
+        ("info", "sales", False),
+    ],
+)
+def test_a_rename_that_nobody_stated_is_asked_about(old: str, new: str, is_hinted: bool) -> None:
+    old, new = f"{old}@example.org", f"{new}@example.org"
+    hint = HINT.format(old=old, new=new)
+    assert (hint in notes(state(mailboxes={old: {}}), mailboxes={new: {}})) is is_hinted
+    assert hint not in notes(state(mailboxes={old: {}}), mailboxes={old: {}, new: {}}), "nobody goes"
+    assert hint not in notes(state(mailboxes={old: {}}), mailboxes={new: {"renamedFrom": old}})
+
+
+def test_a_new_mailbox_of_the_same_persons_name_is_asked_about() -> None:
+    before = state(mailboxes={"miller@example.org": {"displayName": "Eve"}})
+    said = notes(before, mailboxes={"jones@example.org": {"displayName": "Eve"}})
+    assert HINT.format(old="miller@example.org", new="jones@example.org") in said
+
+
+def test_a_renamed_domain_that_nobody_stated_is_asked_about_once() -> None:
+    before = state(mailboxes={"u1@example.org": {}, "u2@example.org": {}})
+    mailboxes: dict[str, Any] = {"u1@example.net": {}, "u2@example.net": {}}
+    said = notes(before, domains={"example.net": {}}, mailboxes=mailboxes)
+    assert [line for line in said if "if they are one" in line] == [
+        "domain example.net is new and example.org is removed: if they are one, `renamedFrom: example.org` "
+        "takes mailboxes, mail and passwords along"
+    ]
 
 
 def test_a_preview_of_a_catch_all_warns_of_spam_once() -> None:

@@ -41,9 +41,9 @@ def renames(before: dict[str, Any], after: dict[str, Any]) -> Renames:
 def test_a_mailbox_in_a_renamed_domain_is_renamed_from_either_of_its_names(former: str) -> None:
     after = inputs(mailboxes={BOB: {"renamedFrom": former}})
     assert renames(state(), after).now(ALICE) == BOB
-    assert directory.update(state(), after, preview=True).notes == (
-        f"mailbox {ALICE} becomes {BOB}, with its mail and password",
-    )
+    said = directory.update(state(), after, preview=True).notes
+    assert said[0] == f"mailbox {ALICE} becomes {BOB}, with its mail and password"
+    assert [line.split(":")[0] for line in said[1:]] == ["domain old.test"], "nobody takes mail to it"
 
 
 @pytest.mark.parametrize("former", [ALICE, "alice@new.test"])
@@ -51,6 +51,40 @@ def test_a_mailbox_is_renamed_from_either_name_after_its_domain_was_renamed_long
     before = state(domains={"new.test": {}}, mailboxes={"alice@new.test": {}})
     after = inputs(mailboxes={BOB: {"renamedFrom": former}})
     assert renames(before, after).mailboxes == {"alice@new.test": BOB}
+
+
+def test_a_mailbox_may_keep_its_old_address_as_an_alias_in_the_same_edit() -> None:
+    after = inputs(
+        domains={"old.test": {}},
+        mailboxes={"smith@old.test": {"renamedFrom": ALICE}},
+        aliases={ALICE: {"targets": ["smith@old.test"]}},
+    )
+    assert mistakes(after) == []
+    assert renames(state(), after).mailboxes == {ALICE: "smith@old.test"}
+    assert directory.update(state(), after, preview=True).notes == (
+        f"mailbox {ALICE} becomes smith@old.test, with its mail and password",
+    )
+    assert renames(after, after) == Renames(), "the statement may stay"
+
+
+def test_a_domain_may_keep_its_old_name_as_an_alias_in_the_same_edit() -> None:
+    domains = {**MOVED, "old.test": {"aliasOf": "new.test"}}
+    after = inputs(domains=domains, mailboxes={"alice@new.test": {}})
+    assert mistakes(after) == []
+    assert renames(state(), after).domains == {"old.test": "new.test"}
+    assert directory.update(state(), after, preview=True).notes == (
+        f"mailbox {ALICE} becomes alice@new.test, with its mail and password",
+    )
+    assert renames(after, after) == Renames(), "the statement may stay"
+    refuse_taken_names(accounts_from(after), accounts_from(after), accounts_from(after))
+
+
+def test_an_old_name_of_a_domain_that_is_still_declared_is_refused() -> None:
+    ((path, reason),) = mistakes(inputs(domains={**MOVED, "old.test": {}}))
+    assert (path, reason) == (
+        'domains["new.test"].renamedFrom',
+        "'old.test' is still declared; take it away to rename it",
+    )
 
 
 def test_a_rename_that_was_done_means_nothing() -> None:

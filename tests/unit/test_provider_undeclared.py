@@ -81,6 +81,8 @@ def test_a_row_that_a_rename_names_is_neither_removed_nor_left_alone() -> None:
     renamed = {"max@new.test": {"renamedFrom": ZOE}}
     lines = foretold(domains=moved, mailboxes=renamed, undeclared="remove", deleteMail={"zed@new.test": True})
     assert lines == [
+        "domain hand.test: mail to it is refused from then on; to go on receiving it, declare hand.test with "
+        "`aliasOf: new.test`",
         "alias info@new.test, which nobody declared, is removed",
         "mailbox zed@new.test, which nobody declared, is removed: logins end; its mail is deleted: "
         "deleteMail names it",

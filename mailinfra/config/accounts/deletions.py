@@ -17,9 +17,7 @@ def faults(
     stands_for = {one.name: one.alias_of for one in domains if one.alias_of}
     moved = {one.renamed_from: one.name for one in domains if one.renamed_from}
     in_use = {one.address: one.renamed_from for one in mailboxes}
-    renamed = {
-        name: address for address, old in in_use.items() if old for name in (old, _carried(old, moved))
-    }
+    renamed = {name: address for address, old in in_use.items() if old for name in (old, carried(old, moved))}
     seen: dict[str, int] = {}
     for index, address in listed.items():
         local, _, domain = address.partition("@")
@@ -52,7 +50,7 @@ def faults(
         seen.setdefault(address, index)
 
 
-def _carried(address: str, moved: Mapping[str, str]) -> str:
+def carried(address: str, moved: Mapping[str, str]) -> str:
     """Return `address` in its domain's new name: a mailbox may be renamed from either of the two."""
     local, _, domain = address.partition("@")
     return f"{local}@{moved.get(domain, domain)}"

@@ -33,7 +33,8 @@ class DomainConfig(Model):
     change who gets this mail. The order of the list changes nothing."""
 
     renamed_from: DomainName | None = Field(default=None, examples=["old.example.org"])
-    """Its name until now: everything in it moves along, mail included. It is done once; the line may stay."""
+    """Its name until now: everything in it moves along, mail included. It is done once; the line may stay. To
+    go on receiving mail to the old name, declare it in the same edit, with this domain as its `aliasOf`."""
 
 
 class MailboxConfig(Model):
@@ -77,7 +78,8 @@ class MailboxConfig(Model):
     otherwise it begins empty."""
 
     renamed_from: EmailAddress | None = Field(default=None, examples=["alice.old@example.org"])
-    """Its address until now: mail and password move along. It is done once; the line may stay."""
+    """Its address until now: mail and password move along. It is done once; the line may stay. To go on
+    receiving mail to the old address, declare it as an alias of this mailbox, in the same edit."""
 
     def contradictions(self) -> Iterator[Mistake]:
         """Return mail to read that never arrives, no way to use the mailbox at all, or an idle reset."""

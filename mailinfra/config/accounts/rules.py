@@ -196,18 +196,31 @@ class _Rules:
         """Return each old name that is still in use, or that two entries claim."""
         domains = [(index, one.name, one.renamed_from) for index, one in self.entries.domains.items()]
         mailboxes = [(index, one.address, one.renamed_from) for index, one in self.entries.mailboxes.items()]
+        moved = {old: new for _, new, old in domains if old is not None}
         for place, items in (("domains", domains), ("mailboxes", mailboxes)):
             claimed: dict[str, str] = {}
             for index, new, old in items:
                 if old is None:
                     continue
-                if old in self.by_name or old in self.by_mailbox or old in self.by_alias:
-                    reason = f"{old!r} is still declared; remove that entry, or this line"
+                # The mailbox may be named in its domain's old name or in the new one.
+                former = old if place == "domains" else deletions.carried(old, moved)
+                if self._is_in_use(place, old, new) or (former != new and former in self.by_mailbox):
+                    named = repr(old) if former == old else f"{old!r}, which is {former!r} now,"
+                    reason = f"{named} is still declared; remove that entry, or this line"
                     yield Mistake(place=(place, index, "renamedFrom"), reason=reason)
-                elif old in claimed:
-                    reason = f"{old!r} is renamed to {claimed[old]!r} already; keep one of the two lines"
+                elif former in claimed:
+                    reason = f"{old!r} is renamed to {claimed[former]!r} already; keep one of the two lines"
                     yield Mistake(place=(place, index, "renamedFrom"), reason=reason)
-                claimed.setdefault(old, new)
+                claimed.setdefault(former, new)
+
+    def _is_in_use(self, place: str, old: str, new: str) -> bool:
+        """Return whether an old name still stands for what was renamed.
+
+        It may stay as an alias: mail to it goes on arriving.
+        """
+        if place == "mailboxes":
+            return old in self.by_mailbox
+        return old in self.by_name and self.by_name[old].alias_of != new
 
     def deletions(self) -> Iterator[Mistake]:
         """Return each address whose mail cannot be meant to be deleted."""
