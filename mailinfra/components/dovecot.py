@@ -132,7 +132,7 @@ class Dovecot(ComponentResource):
 
 
 def _marked(mail: MailStorageConfig) -> str:
-    """Return what the fixed name, under which the next `up` after a `destroy` finds the mail again, ends with.
+    """Return the end of the fixed name under which the next `up` after a `destroy` finds the mail again.
 
     Another driver or other options are another name. Docker answers with the volume that is there, whatever
     it is asked for, and the mail would go on lying where it did.
