@@ -7,7 +7,7 @@ Owns the rows of `retired_homes`. Does not own the files: Dovecot deletes the ma
 from collections.abc import Collection, Mapping
 
 from mailinfra.provider.model import usual_home
-from mailinfra.provider.rows import Found, Writes, address_columns
+from mailinfra.provider.records import Found, Writes, address_columns
 from mailinfra.provider.state import State
 
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection, Mapping
 from mailinfra.provider.model import INITIAL, OWNED, Accounts, Mailbox
 from mailinfra.provider.passwords import fingerprint, matches
 from mailinfra.provider.planning import Plan
+from mailinfra.provider.records import Found
 from mailinfra.provider.renames import Renames
-from mailinfra.provider.rows import Found
 from mailinfra.provider.state import Inputs, State
 
 

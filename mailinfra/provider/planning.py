@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from mailinfra.provider import mail_folders
 from mailinfra.provider.model import Accounts, Alias, split
-from mailinfra.provider.rows import Found, Writes, address_columns, domain_row, mailbox_row
+from mailinfra.provider.records import Found, Writes, address_columns, domain_row, mailbox_row
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,8 @@ from mailinfra.provider.outcome import choose_passwords, is_reset, next_state, r
 from mailinfra.provider.planning import plan
 from mailinfra.provider.plugin import Answer
 from mailinfra.provider.preview_messages import announcements
+from mailinfra.provider.records import Found
 from mailinfra.provider.renames import Renames, follow, refuse_taken_names, renames_between, with_lost
-from mailinfra.provider.rows import Found
 from mailinfra.provider.state import Inputs, State, state_bag
 from mailinfra.provider.undeclared import refuse_new_shadows, removable_rows, shadow_lines
 from mailinfra.provider.weak_passwords import weak_password_lines

@@ -10,7 +10,8 @@ from mailinfra.provider.migrations import current
 from mailinfra.provider.model import NOUNS, OWNED, STATEMENTS, accounts_bag, accounts_from, camel
 from mailinfra.provider.passwords import fingerprint
 from mailinfra.provider.plugin import Answer
-from mailinfra.provider.rows import Found, find
+from mailinfra.provider.records import Found
+from mailinfra.provider.rows import find
 from mailinfra.provider.state import Bag, Inputs, State, inputs_bag, newest, state_bag
 from mailinfra.provider.undeclared import shadow_lines, undeclared_lines
 

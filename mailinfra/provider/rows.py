@@ -1,27 +1,12 @@
 """Rows of the `mail` database: read as accounts, written as few as possible."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, func, select
 
 from mailinfra.provider import tables
-from mailinfra.provider.model import Accounts, Alias, Domain, Mailbox, split
-
-MAILBOX_COLUMNS = {
-    "enabled": "enabled",
-    "receives": "receives",
-    "imap": "imap",
-    "pop3": "pop3",
-    "submission": "submission",
-    "password": "password_policy",
-    "display_name": "display_name",
-    "description": "description",
-    "claimant": "claimant",
-    "reset": "password_reset",
-}
-"""Field of a mailbox -> its column; `users.password` itself holds the hash."""
+from mailinfra.provider.model import Accounts, Alias, Domain, Mailbox
+from mailinfra.provider.records import MAILBOX_COLUMNS, Found, Writes
 
 OLDEST_FIRST = (
     tables.retired_homes.c.retired_at,
@@ -31,33 +16,6 @@ OLDEST_FIRST = (
 )
 
 BATCH = 1000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Found:
-    """What the database holds."""
-
-    accounts: Accounts
-    hashes: Mapping[str, str]
-    """Address -> stored hash; secret."""
-    homes: Mapping[str, str]
-    """Address -> folder below /mail."""
-    retired: Mapping[str, str]
-    """Folder below /mail whose mailbox is gone -> its last address, oldest first."""
-    marked: frozenset[str]
-    """Those of them whose mail is deleted."""
-    may_send: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
-    """Alias -> target -> whether that row lets its owner send; for a preview, which knows no row, empty."""
-
-
-@dataclass
-class Writes:
-    """Rows to write, table by table, in terms of columns."""
-
-    insert: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    update: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = field(default_factory=dict)
-    """Table -> (the columns that identify a row, its new values)."""
-    delete: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
 
 def find(link: Connection) -> Found:
@@ -92,22 +50,6 @@ def find(link: Connection) -> Found:
         marked=frozenset(row["home"] for row in retired if row["delete_mail"]),
         may_send=may_send,
     )
-
-
-def domain_row(name: str, domain: Domain) -> dict[str, Any]:
-    """Return the columns of a domain."""
-    return {"name": name, "alias_of": domain.alias_of or None, "catch_all": domain.catch_all or None}
-
-
-def mailbox_row(mailbox: Mailbox) -> dict[str, Any]:
-    """Return the columns of a mailbox that its declaration decides."""
-    return {column: getattr(mailbox, name) for name, column in MAILBOX_COLUMNS.items()}
-
-
-def address_columns(address: str, local: str = "userid") -> dict[str, Any]:
-    """Return the columns that identify an address."""
-    name, domain = split(address)
-    return {local: name, "domain": domain}
 
 
 INSERT_ORDER = ("domains", "users", "aliases", "retired_homes")

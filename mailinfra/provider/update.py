@@ -21,9 +21,10 @@ from mailinfra.provider.passwords import fingerprint, generate, hash_all
 from mailinfra.provider.planning import Plan, plan
 from mailinfra.provider.plugin import Answer
 from mailinfra.provider.preview_messages import newly_listed
+from mailinfra.provider.records import address_columns
 from mailinfra.provider.renamed_rows import rename_domains, rename_mailboxes
 from mailinfra.provider.renames import Renames, follow, refuse_taken_names, renames_between, with_lost
-from mailinfra.provider.rows import address_columns, find, write
+from mailinfra.provider.rows import find, write
 from mailinfra.provider.state import Inputs, State, state_bag
 from mailinfra.provider.undeclared import refuse_new_shadows, removable_rows, shadow_lines, undeclared_lines
 from mailinfra.provider.weak_passwords import weak_password_lines

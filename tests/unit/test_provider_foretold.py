@@ -17,9 +17,9 @@ from mailinfra.provider.outcome import (
 )
 from mailinfra.provider.planning import plan
 from mailinfra.provider.preview import foretell
+from mailinfra.provider.records import Found
 from mailinfra.provider.refresh import refreshed
 from mailinfra.provider.renames import Renames, follow, renames_between, with_lost
-from mailinfra.provider.rows import Found
 from mailinfra.provider.state import Inputs, State, state_bag, state_from
 from mailinfra.provider.undeclared import removable_rows, shadow_lines
 

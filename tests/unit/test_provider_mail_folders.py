@@ -5,7 +5,7 @@ from typing import Any
 from mailinfra.provider import directory, mail_folders
 from mailinfra.provider.model import Accounts, Mailbox
 from mailinfra.provider.planning import Plan, plan
-from mailinfra.provider.rows import Found, Writes
+from mailinfra.provider.records import Found, Writes
 from mailinfra.provider.state import State, state_from
 
 ANNA, BOB = "anna@example.test", "bob@example.test"

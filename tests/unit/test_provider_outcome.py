@@ -7,9 +7,9 @@ from mailinfra.provider.model import Accounts, Alias, Domain, Mailbox
 from mailinfra.provider.outcome import choose_passwords, kept_notes, next_state, renamed_notes
 from mailinfra.provider.passwords import Hashing, fingerprint, hash_password
 from mailinfra.provider.planning import plan
+from mailinfra.provider.records import Found
 from mailinfra.provider.refresh import imported, refreshed
 from mailinfra.provider.renames import Renames
-from mailinfra.provider.rows import Found
 from mailinfra.provider.state import Inputs, State
 
 ALICE, BOB = "alice@example.test", "bob@example.test"

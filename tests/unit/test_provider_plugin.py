@@ -162,3 +162,13 @@ def test_a_provider_that_is_told_to_end_says_nothing(number: signal.Signals) -> 
         provider.send_signal(number)
         assert provider.communicate(timeout=20)[0] == "", "a person would read it"
     assert provider.returncode == 0
+
+
+@pytest.mark.parametrize("module", ["sqlalchemy", "pymysql", "alembic", "pydantic", "argon2", "zxcvbn"])
+def test_a_preview_that_changes_nothing_waits_for_no_driver(module: str) -> None:
+    program = (
+        "import sys; from mailinfra.provider import directory, rights, schema, server; "
+        f"sys.exit({module!r} in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False)
+    assert done.returncode == 0, "it is loaded by every preview, and takes a part of a second"

@@ -9,8 +9,8 @@ from mailinfra.provider import directory
 from mailinfra.provider.errors import ProviderError
 from mailinfra.provider.model import Accounts, Alias, Domain, Mailbox
 from mailinfra.provider.passwords import Hashing
+from mailinfra.provider.records import Found
 from mailinfra.provider.refresh import refreshed
-from mailinfra.provider.rows import Found
 from mailinfra.provider.state import VERSION, Inputs, State, inputs_bag, inputs_from, state_bag, state_from
 
 ALICE, BOB = "alice@example.test", "bob@example.test"

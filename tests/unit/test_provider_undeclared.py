@@ -6,7 +6,7 @@ from mailinfra.provider import directory
 from mailinfra.provider.model import Accounts, Alias, Domain, Mailbox
 from mailinfra.provider.planning import plan
 from mailinfra.provider.plugin import capped
-from mailinfra.provider.rows import Found
+from mailinfra.provider.records import Found
 from mailinfra.provider.state import Inputs, State, inputs_from, state_from
 from mailinfra.provider.undeclared import removable_rows, undeclared_lines
 
