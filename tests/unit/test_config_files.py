@@ -7,7 +7,7 @@ import pytest
 
 from mailinfra.cli.adopt import as_yaml
 from mailinfra.cli.adoption import Adoption
-from mailinfra.config.beside import read_accounts
+from mailinfra.config.accounts_file import read_accounts
 from tests.unit.form import accepted, accounts, form, refused
 
 
