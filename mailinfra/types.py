@@ -21,6 +21,17 @@ SIZE = re.compile(r"([1-9][0-9]{0,8})([KMG])")
 IMAGE = re.compile(
     r"(?P<name>[a-z0-9][a-z0-9._/:-]*?)(:(?P<tag>[\w][\w.-]{0,127}))?(@sha256:(?P<digest>[0-9a-f]{64}))?"
 )
+LENGTHS = {
+    "display_name": 200,
+    "description": 200,
+    "claimant": 20,
+    "reset": 100,
+}
+"""Characters that each text of a mailbox may have; the columns of the database hold as many."""
+
+NAMED = re.compile(r"[^<>]*<\s*([^<>\s]+@[^<>\s]+)\s*>\s*")
+"""An address as mail programs show it: `Alice <alice@example.org>`."""
+
 MIB = 1024**2
 UNITS = {"K": 1024, "M": MIB, "G": 1024 * MIB}
 
@@ -55,10 +66,18 @@ def lower_case(value: str) -> str:
     return value
 
 
+def _lower_case_only(value: str, check: Callable[[str], str]) -> str:
+    """Return `value`; raise ValueError where it is in upper case, with a remedy that `check` takes."""
+    if value != value.lower():
+        check(value.lower())  # what is wrong apart from the case comes first
+        lower_case(value)
+    return value
+
+
 def ascii_domain(value: str) -> str:
     """Return a domain in its ASCII form (A-labels), however it was written; raise ValueError if it is
     none."""
-    lower_case(value)
+    _lower_case_only(value, ascii_domain)
     try:
         name = value if value.isascii() else idna.encode(value).decode("ascii")
         for label in name.split("."):
@@ -81,7 +100,10 @@ def _address(value: str, local_part: re.Pattern[str], rule: str) -> str:
     local, at, domain = value.rpartition("@")
     if not at or not local:
         raise ValueError("is no mail address; write it as 'name@domain'")
-    lower_case(value)
+    if named := NAMED.fullmatch(value):
+        inner = _address(named[1].lower(), local_part, rule)
+        raise ValueError(f"has a name around the address; write {inner!r}")
+    _lower_case_only(value, lambda lower: _address(lower, local_part, rule))
     if len(local) > 64:
         raise ValueError(f"has {len(local)} characters before the @; at most 64 are allowed, shorten it")
     if not local_part.fullmatch(local):

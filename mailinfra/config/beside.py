@@ -68,8 +68,8 @@ def password_mistakes(passwords: Any, accounts: Any) -> Iterator[str]:
         yield "mailinfra:passwords: must be an object of addresses, each with its password"
         return
     mailboxes = _mailboxes(accounts)
-    if isinstance(accounts, dict) and not isinstance(accounts.get("mailboxes", []), list):
-        accounts = None
+    if isinstance(accounts, dict) and not _all_are_named(accounts.get("mailboxes", [])):
+        accounts = None  # one of these may be meant: its own line says what is wrong with it
     first: dict[str, str] = {}
     for address, password in sorted(passwords.items()):
         if reason := _key_fault(address, first, accounts, mailboxes):
@@ -107,11 +107,19 @@ def _meant(address: str) -> str:
     return stored_address(address.lower())
 
 
+def _all_are_named(items: Any) -> bool:
+    """Return whether each mailbox has an address, right or wrong."""
+    return isinstance(items, list) and all(
+        isinstance(item, dict) and isinstance(item.get("address"), str) for item in items
+    )
+
+
 def _mailboxes(accounts: Any) -> dict[str, Any]:
     """Return address -> password policy of each entry, as far as a malformed one tells what it meant."""
     items = accounts.get("mailboxes") if isinstance(accounts, dict) else None
     found: dict[str, Any] = {}
     for item in items if isinstance(items, list) else []:
         entry = item if isinstance(item, dict) else {"address": item}
-        found[_meant(str(entry.get("address")))] = entry.get("password")
+        if isinstance(entry.get("address"), str):
+            found[_meant(entry["address"])] = entry.get("password")
     return found

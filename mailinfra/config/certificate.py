@@ -36,7 +36,9 @@ class CertificateConfig(Model):
             files["caFile"] = (self.ca_file, pem.certificate_fault(self.ca_file))
         for place, (path, fault) in files.items():
             if fault:
-                yield Mistake(place=(place,), reason=fault, given=path)
+                # Where the certificate itself is wrong or missing, a sound key is to blame for nothing.
+                about = () if place != "keyFile" or pem.key_file_fault(path) else ("certificateFile",)
+                yield Mistake(place=(place,), reason=fault, given=path, about=about)
 
     def names(self) -> list[str] | None:
         """Return the DNS names that the certificate covers, in lower case; None when it cannot be read."""

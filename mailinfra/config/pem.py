@@ -30,6 +30,15 @@ def certificate_fault(path: str) -> str | None:
     return None
 
 
+def key_file_fault(path: str) -> str | None:
+    """Return what is wrong with a key file by itself, and what to do; None if it holds a key."""
+    try:
+        public_half(path)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
 def key_fault(path: str, certificate_path: str) -> str | None:
     """Return what is wrong with a key file, and what to do; None if it is the key of that certificate.
 

@@ -2,6 +2,8 @@
 
 from sqlalchemy import TIMESTAMP, Boolean, Column, Integer, MetaData, String, Table, func
 
+from mailinfra.types import LENGTHS
+
 metadata = MetaData()
 
 domains = Table(
@@ -20,16 +22,16 @@ users = Table(
     Column("userid", String(128), nullable=False),
     Column("domain", String(253), nullable=False),
     Column("password", String(500), nullable=False),
-    Column("claimant", String(20), nullable=False),
-    Column("description", String(200), nullable=False),
+    Column("claimant", String(LENGTHS["claimant"]), nullable=False),
+    Column("description", String(LENGTHS["description"]), nullable=False),
     Column("enabled", Boolean, nullable=False),
     Column("receives", Boolean, nullable=False),
     Column("imap", Boolean, nullable=False),
     Column("pop3", Boolean, nullable=False),
     Column("submission", Boolean, nullable=False),
     Column("password_policy", String(16), nullable=False),
-    Column("password_reset", String(100), nullable=False),
-    Column("display_name", String(200), nullable=False),
+    Column("password_reset", String(LENGTHS["reset"]), nullable=False),
+    Column("display_name", String(LENGTHS["display_name"]), nullable=False),
     Column("home", String(400), nullable=False),
 )
 

@@ -3,24 +3,23 @@
 The stack's configuration is checked before this, with its own words. Here it is what the rows rely on.
 """
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from mailinfra import chains
 from mailinfra.hashes import MEMORY_LIMIT_KIB, fault
 from mailinfra.provider.difference import join
-from mailinfra.provider.model import INITIAL, KINDS, OWNED, Accounts, accounts_from, from_bag, split
+from mailinfra.provider.model import INITIAL, KINDS, OWNED, Accounts, accounts_from, camel, from_bag, split
 from mailinfra.provider.renames import former_addresses, is_free
+from mailinfra.provider.state import hashing_from
 from mailinfra.provider.values import is_known
+from mailinfra.types import LENGTHS, ascii_domain, email_address, foreign_address
 
 Mistake = tuple[str, str]
 """Property path, and what is wrong with it and how to put it right."""
 
-LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-DOMAIN = re.compile(rf"(?=.{{1,253}}$){LABEL}(?:\.{LABEL})+")
-LOCAL_PART = re.compile(r"(?=.{1,64}$)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
-OUTSIDE = re.compile(r"[^\s@,;:<>()\[\]\\\"']{1,64}")
-LIMITS = {"display_name": 200, "description": 200, "claimant": 20, "reset": 100}
+OURS = {"mailboxes": email_address, "aliases": email_address}
+"""Kind of entry -> what says whether an address can be one of them."""
 
 
 def mistakes(inputs: Mapping[str, Any]) -> list[Mistake]:
@@ -34,7 +33,7 @@ def mistakes(inputs: Mapping[str, Any]) -> list[Mistake]:
         *_addresses(accounts),
         *_mailboxes(accounts),
         *_aliases(accounts),
-        *_loops(accounts),
+        *_chains(accounts),
         *_mail_to_delete(accounts, inputs.get("deleteMail") or {}),
     ]
     passwords = inputs.get("passwords") or {}
@@ -55,9 +54,13 @@ def _shape(inputs: Mapping[str, Any]) -> Iterator[Mistake]:
     for address, said in (inputs.get("deleteMail") or {}).items():
         if said is not True:
             yield join("deleteMail", address), f"must be true; given {said!r}; to keep its mail, take it away"
-    memory = (inputs.get("hashing") or {}).get("memoryKib", 0)
+    try:
+        memory = hashing_from(inputs).memory_kib
+    except ValueError as error:
+        yield "hashing", str(error)
+        return
     if memory > MEMORY_LIMIT_KIB:
-        yield "hashing.memoryKib", f"must be at most {MEMORY_LIMIT_KIB}, or logins fail; given {int(memory)}"
+        yield "hashing.memoryKib", f"must be at most {MEMORY_LIMIT_KIB}, or logins fail; given {memory}"
 
 
 def _domains(accounts: Accounts) -> Iterator[Mistake]:
@@ -70,8 +73,8 @@ def _domains(accounts: Accounts) -> Iterator[Mistake]:
         elif old and old in claimed:
             yield f"{path}.renamedFrom", f"{old!r} becomes {claimed[old]!r} already; keep one of the two"
         claimed.setdefault(old, name)
-        if not DOMAIN.fullmatch(name):
-            yield path, f"{name!r} is no domain name in lower case and ASCII form; correct it"
+        if wrong := _fault(ascii_domain, name):
+            yield path, f"{name!r} {wrong}"
         if domain.alias_of and accounts.domains.get(domain.alias_of) is None:
             yield f"{path}.aliasOf", f"{domain.alias_of!r} is not a declared domain; declare it"
         elif domain.alias_of and accounts.domains[domain.alias_of].alias_of:
@@ -79,7 +82,14 @@ def _domains(accounts: Accounts) -> Iterator[Mistake]:
                 f"{path}.aliasOf",
                 f"{domain.alias_of!r} is an alias itself; name the domain that it stands for",
             )
-        if domain.catch_all:
+        if domain.catch_all and domain.alias_of:
+            yield f"{path}.catchAll", f"has no meaning in an alias domain; set it at {domain.alias_of!r}"
+        elif domain.catch_all and split(domain.catch_all)[1] not in accounts.domains:
+            yield (
+                f"{path}.catchAll",
+                f"{domain.catch_all!r} is in no declared domain; name a mailbox, or an alias to there",
+            )
+        elif domain.catch_all:
             yield from _target(accounts, f"{path}.catchAll", domain.catch_all)
 
 
@@ -88,22 +98,22 @@ def _addresses(accounts: Accounts) -> Iterator[Mistake]:
         for address in getattr(accounts, kind):
             path = join(kind, address)
             local, domain_name = split(address)
-            if not LOCAL_PART.fullmatch(local):
-                yield (
-                    path,
-                    (
-                        f"{address!r}: before the @ there may be 1 to 64 lower-case letters, digits "
-                        f"and - _ with single "
-                        "dots between; Dovecot lets nobody log in with another"
-                    ),
-                )
+            if wrong := _fault(OURS[kind], address):
+                yield path, f"{address!r} {wrong}"
             if domain_name not in accounts.domains:
                 yield path, f"{domain_name!r} is not a declared domain; declare it, or take this address away"
             elif accounts.domains[domain_name].alias_of:
                 original = accounts.domains[domain_name].alias_of
                 yield path, f"{domain_name!r} is an alias of {original!r}; declare {local}@{original} instead"
-            if len(address) > 254:
-                yield path, f"is {len(address)} characters long; an address has at most 254"
+
+
+def _fault(check: Callable[[str], str], given: str) -> str | None:
+    """Return what is wrong with a name or an address, which here has to be in its stored form already."""
+    try:
+        stored = check(given)
+    except ValueError as error:
+        return str(error)
+    return None if stored == given else f"is not in the form that is stored; write {stored!r}"
 
 
 def _mailboxes(accounts: Accounts) -> Iterator[Mistake]:
@@ -113,9 +123,13 @@ def _mailboxes(accounts: Accounts) -> Iterator[Mistake]:
             yield path, "is declared as an alias too; keep one of them"
         if mailbox.password not in (INITIAL, OWNED):
             yield f"{path}.password", f"must be 'initial' or 'owned'; given {mailbox.password!r}"
-        for name, limit in LIMITS.items():
+        for name, limit in LENGTHS.items():
             if len(getattr(mailbox, name)) > limit:
-                yield f"{path}.{name}", f"must have at most {limit} characters; shorten it"
+                yield f"{path}.{camel(name)}", f"must have at most {limit} characters; shorten it"
+        if not mailbox.receives and not mailbox.submission:
+            yield f"{path}.submission", "leaves no use: it neither receives mail nor sends it; turn one on"
+        if mailbox.reset and mailbox.password == OWNED:
+            yield f"{path}.reset", "sets nothing with 'owned': change the declared password instead"
     yield from _former_addresses(accounts)
 
 
@@ -144,38 +158,35 @@ def _aliases(accounts: Accounts) -> Iterator[Mistake]:
 
 
 def _target(accounts: Accounts, path: str, target: str) -> Iterator[Mistake]:
-    local, domain = split(target)
-    if not DOMAIN.fullmatch(domain) or not OUTSIDE.fullmatch(local):
-        yield path, f"{target!r} is no address; correct it"
-    elif domain in accounts.domains:
-        local_domain = accounts.domains[domain].alias_of or domain
-        plain = f"{local}@{local_domain}"
-        if plain not in accounts.mailboxes and plain not in accounts.aliases:
-            yield path, f"{target!r} is neither a mailbox nor an alias, though {domain!r} is ours; declare it"
-
-
-def _loops(accounts: Accounts) -> Iterator[Mistake]:
-    done: set[str] = set()
-    for start in accounts.aliases:
-        trail: list[str] = []
-        yield from _walk(accounts, start, trail, done)
-
-
-def _walk(accounts: Accounts, address: str, trail: list[str], done: set[str]) -> Iterator[Mistake]:
-    if address in trail:
-        path = " -> ".join([*trail[trail.index(address) :], address])
+    domain = split(target)[1]
+    if domain not in accounts.domains:
+        if wrong := _fault(foreign_address, target):
+            yield path, f"{target!r} {wrong}"
+        return
+    plain = _plain(accounts, target)
+    if plain not in accounts.mailboxes and plain not in accounts.aliases:
+        yield path, f"{target!r} is neither a mailbox nor an alias, though {domain!r} is ours; declare it"
+    elif plain in accounts.mailboxes and not accounts.mailboxes[plain].receives:
         yield (
-            f"{join('aliases', address)}.targets",
-            f"goes round in a circle: {path}; take one of these targets away",
+            path,
+            f"{target!r} is a mailbox that receives no mail, so its mail would bounce; name another one",
         )
-        return
-    if address in done or address not in accounts.aliases:
-        return
-    for target in accounts.aliases[address].targets:
-        local, domain = split(target)
-        known = accounts.domains.get(domain)
-        yield from _walk(accounts, f"{local}@{(known and known.alias_of) or domain}", [*trail, address], done)
-    done.add(address)
+
+
+def _plain(accounts: Accounts, address: str) -> str:
+    """Return an address in the domain that its own one is an alias of."""
+    local, domain = split(address)
+    known = accounts.domains.get(domain)
+    return f"{local}@{(known and known.alias_of) or domain}"
+
+
+def _chains(accounts: Accounts) -> Iterator[Mistake]:
+    targets = {
+        address: [_plain(accounts, target) for target in alias.targets]
+        for address, alias in accounts.aliases.items()
+    }
+    for address, reason in chains.faults(targets):
+        yield f"{join('aliases', address)}.targets", reason
 
 
 def _mail_to_delete(accounts: Accounts, delete_mail: Mapping[str, bool]) -> Iterator[Mistake]:

@@ -8,7 +8,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "mailinfra"
 
-GROUND = {"types", "hashes"}
+GROUND = {"types", "hashes", "chains"}
 BELOW_NOUNS = {*GROUND, "containers", "components.handles", "components.own_provider"}
 SECTIONS: dict[str, set[str]] = {
     "components.accounts": {"config.accounts"},
@@ -26,6 +26,7 @@ SECTIONS: dict[str, set[str]] = {
 ALLOWED: dict[str, set[str]] = {
     "types": set(),
     "hashes": set(),
+    "chains": set(),
     "config": {*GROUND},
     "containers": {*GROUND},
     "components.handles": {*GROUND},

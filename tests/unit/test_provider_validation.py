@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 from pulumi.runtime.rpc import UNKNOWN
+from pydantic import ValidationError
 
+from mailinfra.config.accounts.lists import AccountsConfig
 from mailinfra.provider import directory
 from mailinfra.provider.validation import mistakes
 
@@ -47,8 +49,16 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
         "hashing.memoryKib",
         "at most 65536, or logins fail; given 262144",
     ),
-    ({"mailboxes": {"Alice@example.test": {}}}, 'mailboxes["Alice@example.test"]', "lower-case letters"),
-    ({"mailboxes": {"a+b@example.test": {}}}, 'mailboxes["a+b@example.test"]', "lets nobody log in"),
+    (
+        {"mailboxes": {"Alice@example.test": {}}},
+        'mailboxes["Alice@example.test"]',
+        "must be lower case; write 'alice@example.test'",
+    ),
+    (
+        {"mailboxes": {"a+b@example.test": {}}},
+        'mailboxes["a+b@example.test"]',
+        "holds a '+', which separates a detail",
+    ),
     (
         {"mailboxes": {"a@nowhere.test": {}}},
         'mailboxes["a@nowhere.test"]',
@@ -62,7 +72,7 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
     (
         {"domains": {"Example.test": {}}, "mailboxes": {}},
         'domains["Example.test"]',
-        "no domain name in lower case",
+        "must be lower case; write 'example.test'",
     ),
     (
         {"domains": {"example.test": {"aliasOf": "x.test"}}},
@@ -151,6 +161,105 @@ def test_a_circle_of_aliases_is_shown_whole() -> None:
     ((path, reason),) = mistakes(inputs(aliases=circle))
     assert path == 'aliases["a@example.test"].targets'
     assert "a@example.test -> b@example.test -> c@example.test -> a@example.test" in reason
+
+
+@pytest.mark.parametrize("length", [1100, 5000])
+def test_a_very_long_chain_of_aliases_is_one_sentence(length: int) -> None:
+    chain = {
+        f"a{number}@example.test": {"targets": [f"a{number + 1}@example.test"]} for number in range(length)
+    }
+    chain[f"a{length}@example.test"] = {"targets": [ALICE]}
+    ((_, reason),) = mistakes(inputs(aliases=chain))
+    assert "aliases, and 100 are followed; name the last one directly" in reason
+
+
+def test_a_catch_all_to_nowhere_is_one_sentence() -> None:
+    for target in ("nobody@example.test", "x@elsewhere.test", "nowhere", "a b@example.test"):
+        ((path, _),) = mistakes(inputs(domains={"example.test": {"catchAll": target}}))
+        assert path == 'domains["example.test"].catchAll'
+
+
+LONG = "a" * 65
+BOTH: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"mailboxes": [{"address": "-a@example.test"}]}, {"mailboxes": {"-a@example.test": {}}}),
+    ({"mailboxes": [{"address": ".a@example.test"}]}, {"mailboxes": {".a@example.test": {}}}),
+    (
+        {"mailboxes": [{"address": f"{'a' * 65}@example.test"}]},
+        {"mailboxes": {f"{'a' * 65}@example.test": {}}},
+    ),
+    ({"domains": [{"name": "1.2"}]}, {"domains": {"1.2": {}}}),
+    ({"domains": [{"name": "xn--a.test"}]}, {"domains": {"xn--a.test": {}}}),
+    ({"domains": [{"name": "-a.test"}]}, {"domains": {"-a.test": {}}}),
+    ({"domains": [{"name": "localhost"}]}, {"domains": {"localhost": {}}}),
+    (
+        {"domains": [{"name": "b.test", "catchAll": "x@elsewhere.test"}]},
+        {"domains": {"b.test": {"catchAll": "x@elsewhere.test"}}},
+    ),
+    (
+        {"domains": [{"name": "b.test", "aliasOf": "example.test", "catchAll": "alice@example.test"}]},
+        {"domains": {"b.test": {"aliasOf": "example.test", "catchAll": "alice@example.test"}}},
+    ),
+    (
+        {"aliases": [{"address": "s@example.test", "targets": ["out@example.test"]}]},
+        {"aliases": {"s@example.test": {"targets": ["out@example.test"]}}},
+    ),
+    (
+        {"aliases": [{"address": "s@example.test", "forwards": ['"a b"@else.test']}]},
+        {"aliases": {"s@example.test": {"targets": ['"a b"@else.test']}}},
+    ),
+    (
+        {"domains": [{"name": "n.test", "renamedFrom": "example.test"}]},
+        {"domains": {"n.test": {"renamedFrom": "example.test"}}},
+    ),
+    (
+        {"mailboxes": [{"address": "b@example.test", "password": "owned", "reset": "x"}]},
+        {"mailboxes": {"b@example.test": {"password": "owned", "reset": "x"}}},
+    ),
+    (
+        {"mailboxes": [{"address": "b@example.test", "receives": False, "protocols": []}]},
+        {"mailboxes": {"b@example.test": {"receives": False, "submission": False}}},
+    ),
+    *(
+        (
+            {"mailboxes": [{"address": "b@example.test", key: "x" * (limit + 1)}]},
+            {"mailboxes": {"b@example.test": {key: "x" * (limit + 1)}}},
+        )
+        for key, limit in (("displayName", 200), ("description", 200), ("claimant", 20), ("reset", 100))
+    ),
+]
+"""The same mistake, as a person writes it and as the provider gets it."""
+
+SOUND_FORM: dict[str, Any] = {
+    "domains": [{"name": "example.test"}],
+    "mailboxes": [{"address": ALICE}, {"address": "out@example.test", "receives": False}],
+    "aliases": [],
+}
+
+
+@pytest.mark.parametrize(("written", "handed_over"), BOTH)
+def test_the_form_and_the_provider_refuse_the_same(
+    written: dict[str, Any], handed_over: dict[str, Any]
+) -> None:
+    given = {kind: SOUND_FORM[kind] + written.get(kind, []) for kind in SOUND_FORM}
+    with pytest.raises(ValidationError):
+        AccountsConfig.model_validate(given)
+    sound: dict[str, Any] = {
+        "domains": {"example.test": {}},
+        "mailboxes": {ALICE: {}, "out@example.test": {"receives": False}},
+        "aliases": {},
+    }
+    passwords = {"b@example.test": "a long password"} if "owned" in str(handed_over) else {}
+    merged = {kind: {**sound[kind], **handed_over.get(kind, {})} for kind in sound}
+    assert mistakes(inputs(**merged, passwords=passwords)) != []
+    assert mistakes(inputs(**sound)) == []
+    AccountsConfig.model_validate(SOUND_FORM)
+
+
+@pytest.mark.parametrize("forward", ["o'neil@else.test", "a+b@else.test", "r&d@else.test", "x#y~z@else.test"])
+def test_what_the_form_takes_the_provider_takes_in_the_same_round(forward: str) -> None:
+    alias = {"address": "s@example.test", "forwards": [forward]}
+    accounts = AccountsConfig.model_validate({**SOUND_FORM, "aliases": [alias]}).directory()
+    assert mistakes(inputs(**vars(accounts))) == []
 
 
 def test_all_mistakes_are_answered_at_once() -> None:

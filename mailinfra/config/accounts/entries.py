@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from mailinfra.config.model import Items, Mistake, Model
-from mailinfra.types import DomainName, EmailAddress, ForeignAddress, PasswordPolicy, Protocol
+from mailinfra.types import LENGTHS, DomainName, EmailAddress, ForeignAddress, PasswordPolicy, Protocol
 
 
 class DomainConfig(Model):
@@ -60,16 +60,16 @@ class MailboxConfig(Model):
     receives: bool = True
     """Whether it receives mail; false is for a program that only sends, and leaves `submission` alone."""
 
-    display_name: str = Field(default="", max_length=200, examples=["Alice Example"])
+    display_name: str = Field(default="", max_length=LENGTHS["display_name"], examples=["Alice Example"])
     """Name of its owner, up to 200 characters."""
 
-    description: str = Field(default="", max_length=200, examples=["Sales, until 2027"])
+    description: str = Field(default="", max_length=LENGTHS["description"], examples=["Sales, until 2027"])
     """A note, up to 200 characters."""
 
-    claimant: str = Field(default="", max_length=20, examples=["it"])
+    claimant: str = Field(default="", max_length=LENGTHS["claimant"], examples=["it"])
     """Who asked for the mailbox, up to 20 characters."""
 
-    reset: str = Field(default="", max_length=100, examples=["2026-11-22, forgotten"])
+    reset: str = Field(default="", max_length=LENGTHS["reset"], examples=["2026-11-22, forgotten"])
     """Any new text, up to 100 characters, sets the password once more: a declared or a generated one.
     With `password: owned` change that one instead."""
 

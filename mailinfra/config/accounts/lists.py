@@ -97,11 +97,11 @@ class AccountsConfig(Model):
     def postmaster(self, hostname: str) -> str | None:
         """Return who gets mail to `postmaster` without a domain; None while nobody receives mail here.
 
-        That is the domain which `hostname` lies in, else the first one by the alphabet.
+        That is the nearest domain that `hostname` lies in, else the first one by the alphabet.
         """
         known = self.directory()
         names = [one.name for one in self.domains if not one.alias_of]
-        names.sort(key=lambda name: (not hostname.endswith(f".{name}"), name))
+        names.sort(key=lambda name: (-len(name) if f".{hostname}".endswith(f".{name}") else 0, name))
         found = (f"postmaster@{name}" for name in names)
         return next((one for one in found if one in known.aliases or one in known.mailboxes), None)
 

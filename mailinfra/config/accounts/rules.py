@@ -6,7 +6,8 @@ Owns every check that needs more than one entry. Does not own the shape of an en
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mailinfra.config.accounts import chains, deletions
+from mailinfra import chains
+from mailinfra.config.accounts import deletions
 from mailinfra.config.accounts.entries import AliasConfig, DomainConfig, MailboxConfig
 from mailinfra.config.model import Mistake
 
@@ -239,14 +240,16 @@ class _Rules:
     def roles(self) -> Iterator[Mistake]:
         """Return each domain whose postmaster nobody would be."""
         entries = self.entries
-        if entries.unsure or entries.unreadable or not entries.aliases:
+        if entries.unsure or entries.unreadable or not (entries.aliases or entries.mailboxes):
             return
         given = role_addresses(list(entries.domains.values()), list(entries.mailboxes.values()), [])
         answered = {*given, *self.by_mailbox, *self.by_alias}
         for index, domain in entries.domains.items():
             if not domain.alias_of and not {f"{role}@{domain.name}" for role in ROLES} <= answered:
+                only = [one for one in self.by_mailbox if one.partition("@")[2] == domain.name]
+                why = f": {only[0]!r} only sends; let it receive, or" if len(only) == 1 else ";"
                 reason = (
                     "nobody here receives mail to postmaster and abuse, which every domain answers for "
-                    "(RFC 2142); name an alias under 'postmaster'"
+                    f"(RFC 2142){why} name an alias under 'postmaster'"
                 )
                 yield Mistake(place=("domains", index), reason=reason)

@@ -9,7 +9,15 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-LENGTHS = {"userid": 128, "domain": 253, "password": 500, "claimant": 20, "description": 200}
+from mailinfra.types import LENGTHS as LENGTHS_OF_TEXTS
+
+LENGTHS = {
+    "userid": 128,
+    "domain": 253,
+    "password": 500,
+    "claimant": LENGTHS_OF_TEXTS["claimant"],
+    "description": LENGTHS_OF_TEXTS["description"],
+}
 """Text columns of the original table -> characters that ours hold."""
 
 ORIGINAL = {"id", *LENGTHS}

@@ -1,6 +1,7 @@
 """Chains of aliases: round in circles, or longer or wider than Postfix follows.
 
-Owns what needs more than one step from alias to alias. Does not own a single step (rules.py).
+Owns what needs more than one step from alias to alias. Does not own a single step: the form and the
+provider each know theirs.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +31,7 @@ def faults(targets: Targets) -> Iterator[tuple[str, str]]:
                 f"leads through {depth} aliases, and {DEEPEST} are followed; name the last one directly",
             )
     for alias in targets:
-        if _width(alias, targets) > WIDEST:
+        if depths.get(alias, 0) <= DEEPEST and _width(alias, targets) > WIDEST:
             yield alias, f"leads to more than {WIDEST} addresses, and Postfix follows no more; split it"
 
 
