@@ -3,9 +3,10 @@
 import re
 
 import pytest
+from sqlalchemy import String
 
 from mailinfra.components import own_provider as resources
-from mailinfra.provider import migrations, schema
+from mailinfra.provider import migrations, schema, tables
 from mailinfra.provider.errors import ProviderError
 from tests.accounts.desk import Desk, mailbox
 
@@ -36,6 +37,20 @@ def test_an_empty_database_gets_every_table(empty_desk: Desk) -> None:
     empty_desk.upgrade()
     tables = {row[0] for row in empty_desk.sql("SHOW TABLES")}
     assert tables == {"alembic_version", "aliases", "domains", "retired_homes", "users"}
+
+
+def test_the_columns_that_are_read_and_written_are_those_that_the_migrations_make(desk: Desk) -> None:
+    found = desk.sql(
+        "SELECT table_name, LOWER(column_name), character_maximum_length, is_nullable = 'YES' "
+        "FROM information_schema.columns WHERE table_schema = DATABASE()"
+    )
+    made = {(table, column): (length, bool(null)) for table, column, length, null in found}
+    for table in tables.metadata.tables.values():
+        for column in table.columns:
+            length = column.type.length if isinstance(column.type, String) else None
+            assert made.pop((table.name, column.name)) == (length, bool(column.nullable)), str(column)
+    ours = {(table, column) for table, column in made if table in tables.metadata.tables}
+    assert {column for _, column in ours} == {"created_at", "updated_at"}, "written by the database itself"
 
 
 def test_the_program_asks_for_the_newest_revision() -> None:
