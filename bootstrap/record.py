@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bootstrap.inventory import SERVICE_LABEL
+
 CONTAINER = "docker:index/container:Container"
 IMAGE = "docker:index/remoteImage:RemoteImage"
 NETWORK = "docker:index/network:Network"
@@ -118,6 +120,6 @@ class Record:
 def service(inputs: Mapping[str, Any]) -> str:
     """Return the service that a container's labels name; empty where they name none."""
     for label in inputs.get("labels") or []:
-        if isinstance(label, dict) and label.get("label") == "mailinfra.service":
+        if isinstance(label, dict) and label.get("label") == SERVICE_LABEL:
             return str(label.get("value", ""))
     return ""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.commands import ask
+from bootstrap.inventory import STACK_LABEL, full_name
 from bootstrap.machine import Machine
 from bootstrap.problem import Problem
 from bootstrap.registry import daemon_socket
@@ -76,7 +77,7 @@ def docker_networks(machine: Machine) -> Iterator[dict[str, Any]]:
 def is_ours(network: dict[str, Any], stack: str) -> bool:
     """Return whether a network belongs to this very stack."""
     labels: dict[str, str] = network.get("Labels") or {}
-    return labels.get("mailinfra.stack") == f"mailinfra-{stack}"
+    return labels.get(STACK_LABEL) == full_name(stack)
 
 
 def subnets(network: dict[str, Any]) -> Iterator[Subnet]:

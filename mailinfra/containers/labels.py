@@ -1,7 +1,7 @@
 """Labels: what a container, and the network between them, says of itself to whoever lists them.
 
-Owns the names. They are constant, for a changed label replaces what wears it. An operator's `docker ps
---filter` looks for them, too.
+Owns the names. They are constant, for a changed label replaces what wears it. bootstrap/ and an
+operator's `docker ps --filter` look for them, and a test compares.
 """
 
 STACK = "mailinfra.stack"

@@ -6,6 +6,7 @@ from types import ModuleType
 
 import pytest
 
+from bootstrap import inventory
 from mailinfra.components import dovecot, postfix, roundcube
 from mailinfra.components.database import server
 from mailinfra.config.network import PortsConfig
@@ -96,6 +97,7 @@ def test_the_key_of_sessions_is_as_long_as_the_cipher_that_takes_it() -> None:
     assert int(bits) == roundcube.KEY_LENGTH * 8
 
 
-def test_an_operator_looks_for_the_label_that_containers_have() -> None:
+def test_the_bootstrap_and_an_operator_look_for_the_labels_that_containers_have() -> None:
+    assert (inventory.STACK_LABEL, inventory.SERVICE_LABEL) == (labels.STACK, labels.SERVICE)
     text = (ROOT / "docs" / "operations.md").read_text()
     assert set(re.findall(r"--filter label=([\w.]+)=", text)) == {labels.STACK}
