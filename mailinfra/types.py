@@ -15,8 +15,18 @@ import idna
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
 
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-LOCAL_PART = re.compile(r"[a-z0-9_][a-z0-9_-]*(\.[a-z0-9_-]+)*")
-FOREIGN_LOCAL_PART = re.compile(r"[a-z0-9_+=~'&#-]+(\.[a-z0-9_+=~'&#-]+)*")
+# All of RFC 5321's dot-atom for others; for aliases not what Postfix takes for a detail or a route (+ % !),
+# for mailboxes not what Dovecot's tools take for a pattern either. Postfix refuses a hyphen at the front.
+_NAMES = r"a-z0-9_#$&'/=^`{|}~-"
+_NOT_IN_NAMES = {
+    "%": "Postfix refuses a '%' in it as a route to another server; leave it out",
+    "!": "Postfix refuses a '!' in it as a route to another server; leave it out",
+    "*": "Dovecot's tools take a '*' in it for any name; declare it as an alias of a plainer one",
+    "?": "Dovecot's tools take a '?' in it for any letter; declare it as an alias of a plainer one",
+}
+LOCAL_PART = re.compile(rf"(?!-)[{_NAMES}]+(\.[{_NAMES}]+)*")
+ALIAS_LOCAL_PART = re.compile(rf"(?!-)[*?{_NAMES}]+(\.[*?{_NAMES}]+)*")
+FOREIGN_LOCAL_PART = re.compile(rf"[!%+*?{_NAMES}]+(\.[!%+*?{_NAMES}]+)*")
 SIZE = re.compile(r"([1-9][0-9]{0,8})([KMG])")
 IMAGE = re.compile(
     r"(?P<name>[a-z0-9][a-z0-9._/:-]*?)(:(?P<tag>[\w][\w.-]{0,127}))?(@sha256:(?P<digest>[0-9a-f]{64}))?"
@@ -118,19 +128,28 @@ def _address(value: str, local_part: re.Pattern[str], rule: str) -> str:
 
 
 def email_address(value: str) -> str:
-    """Return an address of ours, its domain in ASCII form; raise ValueError if nobody could log in with
-    it."""
+    """Return the address of a mailbox of ours, its domain in ASCII form; raise ValueError if nobody could log
+    in with it."""
+    return _our_address(value, LOCAL_PART, "has a name that a daemon could not log in with", "#$&'/=^_`{|}~")
+
+
+def alias_address(value: str) -> str:
+    """Return an address of ours that may be an alias, its domain in ASCII form; raise ValueError if no mail
+    could reach it."""
+    return _our_address(value, ALIAS_LOCAL_PART, "has a name that mail does not reach", "#$&'*/=?^_`{|}~")
+
+
+def _our_address(value: str, local_part: re.Pattern[str], fault: str, also: str) -> str:
     local = value.rpartition("@")[0]
     if "+" in local:
         short = local.partition("+")[0]
         raise ValueError(
             f"holds a '+', which separates a detail from the name; declare {short!r}, which receives them all"
         )
-    return _address(
-        value,
-        LOCAL_PART,
-        "has a name that a daemon could not log in with; use a-z, 0-9, '_', '-' (not first) and single dots",
-    )
+    for character, reason in _NOT_IN_NAMES.items():
+        if character in local and character not in also:
+            raise ValueError(f"{fault}: {reason}")
+    return _address(value, local_part, f"{fault}; use a-z, 0-9, {also}, '-' (not first) and single dots")
 
 
 def foreign_address(value: str) -> str:
@@ -138,7 +157,7 @@ def foreign_address(value: str) -> str:
     return _address(
         value,
         FOREIGN_LOCAL_PART,
-        "has a name that mail is not forwarded to; use a-z, 0-9 and ._+=~'&#- without quotes",
+        "has a name that mail is not forwarded to; use a-z, 0-9, !#$%&'*+-/=?^_`{|}~ and single dots",
     )
 
 
@@ -255,6 +274,7 @@ def _text(check: Callable[[str], str], form: str, example: str) -> tuple[AfterVa
 DomainName = Annotated[str, *_text(ascii_domain, "idn-hostname", "example.org")]
 HostName = Annotated[str, *_text(host_name, "host", "db.example.org")]
 EmailAddress = Annotated[str, *_text(email_address, "idn-email", "alice@example.org")]
+AliasAddress = Annotated[str, *_text(alias_address, "idn-email", "sales@example.org")]
 ForeignAddress = Annotated[str, *_text(foreign_address, "idn-email", "alice@elsewhere.example")]
 LoginName = Annotated[str, AfterValidator(login_name)]
 IpAddress = Annotated[str, *_text(ip_address, "ip-address", "192.0.2.80")]

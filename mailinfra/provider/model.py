@@ -4,6 +4,7 @@ A bag names flags always and texts only when they say something, so that a previ
 bag that was read back equals the one that was declared.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
@@ -156,6 +157,11 @@ def split(address: str) -> tuple[str, str]:
 
 
 def usual_home(address: str) -> str:
-    """Return the folder below /mail that an address gets when it is new."""
+    """Return the folder below /mail that an address gets when it is new.
+
+    What is no plain character of a path, the slash above all, is written as `+` and two hexadecimal digits;
+    no address of a mailbox holds a `+`.
+    """
     local, domain = split(address)
-    return f"{domain}/{local}"
+    name = re.sub(r"[^a-z0-9._-]", lambda found: f"+{ord(found[0]):02X}", local)
+    return f"{domain}/{name}"

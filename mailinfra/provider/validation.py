@@ -13,12 +13,12 @@ from mailinfra.provider.model import INITIAL, KINDS, OWNED, Accounts, accounts_f
 from mailinfra.provider.renames import former_addresses, is_free
 from mailinfra.provider.state import hashing_from
 from mailinfra.provider.values import is_known
-from mailinfra.types import LENGTHS, ascii_domain, email_address, foreign_address
+from mailinfra.types import LENGTHS, alias_address, ascii_domain, email_address, foreign_address
 
 Mistake = tuple[str, str]
 """Property path, and what is wrong with it and how to put it right."""
 
-OURS = {"mailboxes": email_address, "aliases": email_address}
+OURS = {"mailboxes": email_address, "aliases": alias_address}
 """Kind of entry -> what says whether an address can be one of them."""
 
 

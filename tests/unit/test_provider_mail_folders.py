@@ -150,3 +150,14 @@ def test_a_preview_says_how_an_address_that_is_added_again_begins() -> None:
 def test_a_listed_address_of_which_nothing_is_known_is_named() -> None:
     (line,) = mail_folders.unmet([ANNA, BOB], {BOB})
     assert line.startswith(f"deleteMail names {ANNA}, of which no mail is known here")
+
+
+def test_a_name_that_is_no_plain_path_has_a_folder_of_its_own_below_its_domain() -> None:
+    names = {
+        "user/with/slash": "user+2Fwith+2Fslash",
+        "o'neil": "o+27neil",
+        "r&d": "r+26d",
+        "a_b-c.1": "a_b-c.1",
+    }
+    for local, folder in names.items():
+        assert chosen(found(), f"{local}@example.test") == (f"example.test/{folder}", [])

@@ -42,9 +42,47 @@ def test_a_malformed_domain_name_is_refused(value: str, message: str) -> None:
         types.ascii_domain(value)
 
 
-@pytest.mark.parametrize("value", ["a@b.org", "first.last@b.org", "a_b-c.1@b.org", f"{'a' * 64}@b.org"])
-def test_an_address_that_a_daemon_can_log_in_with_is_kept(value: str) -> None:
-    assert types.email_address(value) == value
+@pytest.mark.parametrize(
+    "local",
+    ["a", "first.last", "a_b-c.1", "a" * 64, "o'neil", "r&d", "user/with/slash", "a=b", "~x", "#1", "$^`{|}"],
+)
+def test_an_address_that_a_daemon_can_log_in_with_is_kept(local: str) -> None:
+    assert types.email_address(f"{local}@b.org") == f"{local}@b.org"
+    assert types.alias_address(f"{local}@b.org") == f"{local}@b.org"
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("sales team@example.org", "has a name that mail does not reach; use a-z, 0-9"),
+        ("sales.@example.org", "has a name that mail does not reach"),
+        ("-sales@example.org", "has a name that mail does not reach.*'-' \\(not first\\)"),
+        (
+            "sales%b.org@example.org",
+            "does not reach: Postfix refuses a '%' in it as a route to another server",
+        ),
+        (
+            "b.org!sales@example.org",
+            "does not reach: Postfix refuses a '!' in it as a route to another server",
+        ),
+        ("sales+eu@example.org", "holds a '\\+', which separates a detail .* declare 'sales'"),
+        ('"sales"@example.org', "has a name that mail does not reach"),
+        (f"{'a' * 65}@example.org", "has 65 characters before the @; at most 64"),
+    ],
+)
+def test_an_alias_that_no_mail_could_reach_is_refused_in_other_words_than_a_mailbox(
+    value: str, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        types.alias_address(value)
+
+
+@pytest.mark.parametrize("character", "*?")
+def test_what_dovecots_tools_take_for_a_pattern_is_an_alias_and_no_mailbox(character: str) -> None:
+    address = f"who{character}@example.org"
+    assert types.alias_address(address) == address
+    with pytest.raises(ValueError, match=r"could not log in with: Dovecot's tools .* declare it as an alias"):
+        types.email_address(address)
 
 
 def test_an_address_in_an_international_domain_is_kept_in_ascii() -> None:
@@ -85,6 +123,11 @@ def test_an_address_is_measured_as_a_whole_in_its_ascii_form() -> None:
     assert types.email_address(f"{'a' * 10}@{domain}")
     with pytest.raises(ValueError, match="has 255 characters; at most 254"):
         types.email_address(f"{'a' * 11}@{domain}")
+
+
+@pytest.mark.parametrize("local", ["o'neil", "a%b", "a!b", "r&d", "who?*", "{|}$^`", "prvs=1/2"])
+def test_a_forward_may_hold_whatever_needs_no_quotes(local: str) -> None:
+    assert types.foreign_address(f"{local}@elsewhere.example") == f"{local}@elsewhere.example"
 
 
 def test_a_forward_may_hold_a_detail_and_no_quotes() -> None:

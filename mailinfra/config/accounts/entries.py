@@ -9,7 +9,15 @@ from typing import Annotated
 from pydantic import Field
 
 from mailinfra.config.model import Items, Mistake, Model
-from mailinfra.types import LENGTHS, DomainName, EmailAddress, ForeignAddress, PasswordPolicy, Protocol
+from mailinfra.types import (
+    LENGTHS,
+    AliasAddress,
+    DomainName,
+    EmailAddress,
+    ForeignAddress,
+    PasswordPolicy,
+    Protocol,
+)
 
 
 class DomainConfig(Model):
@@ -22,11 +30,11 @@ class DomainConfig(Model):
     """Another domain of this list: every address there is then an address here too, for receiving and
     sending."""
 
-    catch_all: EmailAddress | None = None
+    catch_all: AliasAddress | None = None
     """Mailbox or alias that gets what no other address of the domain takes. It invites spam: no address is
     unknown any more."""
 
-    postmaster: EmailAddress | None = None
+    postmaster: AliasAddress | None = None
     """Mailbox or alias that gets mail to `postmaster` and `abuse`, which every domain must answer for (RFC
     2142). Declare it: by default it is the domain's mailbox `postmaster`, `admin`, `administrator` or
     `hostmaster`, else its first one by the alphabet (without any, the server's), so that one more mailbox may
@@ -41,7 +49,7 @@ class MailboxConfig(Model):
     """A person's mailbox, or a program's account."""
 
     address: EmailAddress
-    """Address and login name: a-z, 0-9, `.`, `_` and `-` before the @."""
+    """Address and login name: a-z, 0-9, dots, and any of ``#$&'-/=^_`{|}~`` before the @."""
 
     enabled: bool = True
     """Whether its owner may log in; mail is received and kept either way."""
@@ -100,10 +108,10 @@ class MailboxConfig(Model):
 class AliasConfig(Model):
     """An address that is not a mailbox: its mail goes to others."""
 
-    address: EmailAddress = Field(examples=["sales@example.org"])
-    """The address that mail is sent to."""
+    address: AliasAddress
+    """The address that mail is sent to: any name of RFC 5321 without quotes, but for `+`, `%` and `!`."""
 
-    targets: Items[EmailAddress] = ()
+    targets: Items[AliasAddress] = ()
     """Mailboxes or aliases of this server that get the mail."""
 
     forwards: Items[ForeignAddress] = ()
