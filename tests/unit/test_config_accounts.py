@@ -146,15 +146,51 @@ def test_a_chain_that_postfix_would_not_follow_is_refused_where_it_becomes_too_l
     )
 
 
-def test_an_alias_that_postfix_would_not_expand_is_refused() -> None:
-    given = accounts(
-        mailboxes=[mailbox(f"user{number}") for number in range(1001)],
-        aliases=[alias("all", *(f"user{number}" for number in range(1001)))],
-    )
-    assert refused(given) == [
-        "server.accounts.aliases.0.targets: leads to more than 1000 addresses, and Postfix follows "
-        "no more; split it"
+def people(count: int) -> list[dict[str, Any]]:
+    return [mailbox(f"user{number}") for number in range(count)]
+
+
+def groups(count: int, members: int) -> list[dict[str, Any]]:
+    """Return an alias of groups, all of the same people, and the groups."""
+    names = [f"group{number}" for number in range(count)]
+    return [alias("all", *names), *(alias(name, *(f"user{one}" for one in range(members))) for name in names)]
+
+
+def test_a_list_of_5000_people_is_taken() -> None:
+    everybody = [one["address"].partition("@")[0] for one in people(5000)]
+    kept = accepted(accounts(mailboxes=[*people(5000), mailbox("alice")], aliases=[alias("all", *everybody)]))
+    assert kept.accounts
+    assert len(kept.accounts.directory().aliases["all@example.test"]["targets"]) == 5000
+
+
+def test_groups_of_the_same_people_are_taken_while_postfix_follows_them() -> None:
+    assert accepted(accounts(mailboxes=people(40), aliases=groups(250, 40)))
+
+
+def test_groups_are_counted_as_postfix_does_and_the_named_remedy_is_taken() -> None:
+    assert refused(accounts(mailboxes=people(40), aliases=groups(251, 40))) == [
+        "server.accounts.aliases.0.targets: leads to 10040 addresses, and Postfix follows 10000: each counts "
+        "as often as the aliases on the way name it; name the 40 different ones here directly, in place of "
+        "these aliases"
     ]
+    named = [alias("all", *(f"user{number}" for number in range(40))), *groups(251, 40)[1:]]
+    assert accepted(accounts(mailboxes=people(40), aliases=named))
+
+
+def test_an_alias_that_postfix_would_not_expand_is_refused() -> None:
+    elsewhere = [f"friend{number}@elsewhere.test" for number in range(10001)]
+    everybody = {"address": "all@example.test", "forwards": elsewhere}
+    assert refused(accounts(aliases=[everybody])) == [
+        "server.accounts.aliases.0.targets: leads to 10001 addresses, and Postfix follows 10000; take some "
+        "away, or let people write to two aliases in place of this one"
+    ]
+
+
+def test_an_alias_that_grows_with_each_step_is_refused_at_once_where_it_becomes_too_wide() -> None:
+    steps = [alias(f"{one}{step}", f"a{step + 1}", f"b{step + 1}") for step in range(90) for one in "ab"]
+    (line, other) = refused(accounts(aliases=[*steps, alias("a90", "alice"), alias("b90", "alice")]))
+    assert "aliases.152.targets: leads to 16384 addresses" in line
+    assert "name the 1 different ones here directly" in other
 
 
 def test_an_alias_domain_stands_for_a_declared_one() -> None:
@@ -234,6 +270,20 @@ def test_postmaster_and_abuse_of_every_domain_reach_a_mailbox_of_it() -> None:
         "abuse@b.test": ["ben@b.test"],
     }
     assert not any(entry["maySend"] for entry in entries.aliases.values()), "nobody asked to be postmaster"
+
+
+def test_who_is_named_as_postmaster_writes_as_one_for_that_domain_alone() -> None:
+    entries = directory(
+        domains=[{"name": "example.test", "postmaster": "alice@example.test"}, {"name": "b.test"}],
+        mailboxes=[mailbox("alice")],
+        aliases=[],
+    )
+    assert {address: entry["maySend"] for address, entry in entries.aliases.items()} == {
+        "postmaster@example.test": True,
+        "abuse@example.test": True,
+        "postmaster@b.test": False,
+        "abuse@b.test": False,
+    }
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from pydantic import Field, ModelWrapValidatorHandler, TypeAdapter, ValidationEr
 from mailinfra.config.accounts import rules
 from mailinfra.config.accounts.entries import AliasConfig, DomainConfig, MailboxConfig
 from mailinfra.config.model import Items, Mistake, Model, camel_case, refuse
-from mailinfra.types import EmailAddress, Protocol, ascii_domain, email_address
+from mailinfra.types import EmailAddress, Protocol, alias_address, ascii_domain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,8 +108,10 @@ class AccountsConfig(Model):
     def directory(self) -> DirectoryEntries:
         """Return what the database shall hold."""
         aliases = {one.address: _alias(one) for one in self.aliases}
+        named = {one.name for one in self.domains if one.postmaster}
         for address, target in rules.role_addresses(self.domains, self.mailboxes, self.aliases).items():
-            aliases[address] = {"targets": [target], "maySend": False}
+            # Who was named as postmaster writes as one; who stands in only because nobody was, does not.
+            aliases[address] = {"targets": [target], "maySend": address.partition("@")[2] in named}
         return DirectoryEntries(
             domains={one.name: _domain(one) for one in self.domains},
             mailboxes={one.address: _mailbox(one) for one in self.mailboxes},
@@ -160,7 +162,7 @@ def _mentioned(item: Any) -> set[str]:
 
 def _as_stored(text: str) -> str:
     """Return a name or an address in the form that others mention it in, whatever its spelling."""
-    for form in (email_address, ascii_domain):
+    for form in (alias_address, ascii_domain):
         with suppress(ValueError):
             return form(text.lower())
     return text
