@@ -22,13 +22,17 @@ LOCK_SECONDS = 60
 """How long a second `pulumi up` waits for the first one before it gives up."""
 
 OLDER = "the tables are of another version of this program; run `pulumi up` of their own stack with this one"
-REMEDIES = {
+REMEDIES: dict[int, str] = {
     1044: "grant the account all rights on this database",
     1045: "check the account's password",
     1049: "create the database, or correct its name",
     1054: OLDER,
     1142: "grant the account all rights on this database",
     1146: OLDER,
+    1419: (
+        "Dovecot hears of changed accounts through triggers; give the account SUPER, or set "
+        "log_bin_trust_function_creators = ON, and run `pulumi up` again"
+    ),
     2003: "start the server, or correct host and port",
     2026: "let the server speak TLS: without it nothing is sent to it",
     2013: "the server went away; once it is back, run `pulumi up` again: nothing was half done",

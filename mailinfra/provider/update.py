@@ -5,7 +5,7 @@ Does not own which rows and passwords these are (planning.py, outcome.py).
 
 from collections.abc import Mapping
 
-from mailinfra.provider import mail_folders
+from mailinfra.provider import mail_folders, revision
 from mailinfra.provider.database import locked
 from mailinfra.provider.model import OWNED
 from mailinfra.provider.outcome import (
@@ -34,6 +34,7 @@ def apply(state: State, inputs: Inputs) -> Answer:
     """Bring the database from whatever it holds to `inputs`; return the new state."""
     wanted = inputs.accounts
     with locked(inputs.connection) as link:
+        revision.ensure(link)
         before = found = find(link)
         present = with_lost(found.accounts, mail_folders.lost(found, state).values())
         refuse_taken_names(present, wanted, state.accounts)

@@ -36,7 +36,15 @@ def original(desk: Desk, *rows: str) -> None:
 def test_an_empty_database_gets_every_table(empty_desk: Desk) -> None:
     empty_desk.upgrade()
     tables = {row[0] for row in empty_desk.sql("SHOW TABLES")}
-    assert tables == {"alembic_version", "aliases", "domains", "retired_homes", "users"}
+    assert tables == {
+        "account_changes",
+        "account_revision",
+        "alembic_version",
+        "aliases",
+        "domains",
+        "retired_homes",
+        "users",
+    }
 
 
 def test_the_columns_that_are_read_and_written_are_those_that_the_migrations_make(desk: Desk) -> None:

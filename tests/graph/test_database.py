@@ -149,10 +149,11 @@ def test_each_service_has_one_user_that_comes_from_its_own_address_over_tls(data
     clients = sample_args().clients
     assert {name: user["host"] for name, user in users.items()} == {
         **clients,
+        "identities": clients["roundcube"],
         "passwords": clients["roundcube"],
     }
     assert {user["tlsOption"] for user in users.values()} == {"SSL"}
-    assert len({user["plaintextPassword"] for user in users.values()}) == 4
+    assert len({user["plaintextPassword"] for user in users.values()}) == 5
     for request in database.created(GRANT):
         given = plain(request.object)
         assert given["host"] == users[given["user"]]["host"], "a grant for another host makes another user"
@@ -160,7 +161,7 @@ def test_each_service_has_one_user_that_comes_from_its_own_address_over_tls(data
 
 def test_passwords_need_no_escaping(database: Engine) -> None:
     passwords = database.created("random:index/randomPassword:RandomPassword")
-    assert len(passwords) == 7
+    assert len(passwords) == 8
     assert all(plain(request.object)["special"] is False for request in passwords)
 
 
@@ -178,13 +179,27 @@ def test_postfix_cannot_read_a_password(database: Engine) -> None:
 
 def test_dovecot_may_read_accounts_and_change_nothing(database: Engine) -> None:
     given = grants(database, "dovecot")
-    assert set(given) == {"mail.retired_homes", "mail.users"}
+    assert set(given) == {
+        "mail.account_changes",
+        "mail.account_revision",
+        "mail.retired_homes",
+        "mail.users",
+    }
     privileges = [privilege for each in given.values() for privilege in each]
     assert all(privilege.startswith("SELECT (") for privilege in privileges)
 
 
 def test_webmail_may_do_all_it_needs_with_its_own_tables_and_see_no_account(database: Engine) -> None:
     assert set(grants(database, "roundcube")) == {"roundcube.*"}
+
+
+def test_who_gives_webmail_its_identities_reads_who_sends_under_what_and_no_password(
+    database: Engine,
+) -> None:
+    given = grants(database, "identities")
+    assert set(given) == {"mail.aliases", "mail.domains", "mail.users"}
+    assert all(privilege.startswith("SELECT (") for each in given.values() for privilege in each)
+    assert "password" not in str(given)
 
 
 def test_who_changes_passwords_sees_none_and_changes_nothing_else(database: Engine) -> None:
@@ -219,7 +234,7 @@ def test_an_existing_server_replaces_container_and_volume(engine: Engine) -> Non
     declare(lambda: Database("db", sample_args(server=existing_server())))
     assert not engine.created(CONTAINER)
     assert not engine.created(VOLUME)
-    assert len(engine.created(USER)) == 4
+    assert len(engine.created(USER)) == 5
     (provider,) = engine.created(PROVIDER)
     assert plain(provider.object)["endpoint"] == "db.example.test:3307"
     assert plain(provider.object)["username"] == "admin"

@@ -47,7 +47,8 @@ class Database(ComponentResource):
     """How this machine reaches the `mail` database, once its tables are there."""
 
     logins: Mapping[str, DatabaseLogin]
-    """User -> how its service logs in; `passwords` is the one that webmail changes passwords with."""
+    """User -> how its service logs in; webmail changes passwords as `passwords`, and asks who sends as
+    `identities`."""
 
     def __init__(self, name: str, args: DatabaseArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("mailinfra:index:Database", name, None, opts)

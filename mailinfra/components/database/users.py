@@ -48,11 +48,19 @@ class Right:
                 yield f"{verb} on {place}"
 
 
-SELECT_FOR_DOVECOT = (
-    "SELECT (userid, domain, password, enabled, receives, imap, pop3, submission, home, updated_at)"
-)
+SELECT_FOR_DOVECOT = "SELECT (userid, domain, password, enabled, receives, imap, pop3, submission, home)"
 
 RIGHTS: dict[str, tuple[Right, ...]] = {
+    # Webmail's identities: under which addresses somebody may send, and whose name goes with them.
+    "identities": (
+        Right(database="mail", table="aliases", privileges=["SELECT (name, domain, target, may_send)"]),
+        Right(database="mail", table="domains", privileges=["SELECT (name, alias_of)"]),
+        Right(
+            database="mail",
+            table="users",
+            privileges=["SELECT (userid, domain, display_name)"],
+        ),
+    ),
     # Whoever is logged in to webmail changes a password, so this user sees none and changes nothing else.
     "passwords": (
         Right(
@@ -62,6 +70,8 @@ RIGHTS: dict[str, tuple[Right, ...]] = {
         ),
     ),
     "dovecot": (
+        Right(database="mail", table="account_changes", privileges=["SELECT (userid, domain, revision)"]),
+        Right(database="mail", table="account_revision", privileges=["SELECT (id, revision)"]),
         Right(
             database=MAIL, table="retired_homes", privileges=["SELECT (home, userid, domain, delete_mail)"]
         ),
@@ -95,7 +105,7 @@ RIGHTS: dict[str, tuple[Right, ...]] = {
 }
 """User -> everything that it may do. Most are named as the one service that logs in with them."""
 
-SERVICES = {"passwords": "roundcube"}
+SERVICES = {"identities": "roundcube", "passwords": "roundcube"}
 """User -> the service that logs in with it, where that has another one as well."""
 
 
