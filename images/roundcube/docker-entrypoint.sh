@@ -63,10 +63,15 @@ case "${1:-}" in
         temporary="${ROUNDCUBEMAIL_TEMP_DIR:-/tmp/roundcube-temp}"
         mkdir -p "$temporary" /var/www/html/config
         ln -sfn /var/lib/roundcube/public_html /var/www/html/public_html
+        mkdir -p /var/www/html/plugins
+        ln -sfn /usr/share/roundcube/plugins/* /var/www/html/plugins/
         (umask 077; main_configuration > /var/www/html/config/config.inc.php)
         wait_for_database
         # As there: a database that fails now must not keep the web server from starting; the log has the reason.
         php /usr/local/share/roundcube/initdb.php || say "the schema could not be made or migrated; restart after mending the cause"
+        for task in /entrypoint-tasks/post-setup/*; do
+            [ ! -f "$task" ] || [ ! -x "$task" ] || "$task" "$@" || { say "the task $task failed"; exit 1; }
+        done
         ;;
 esac
 exec "$@"

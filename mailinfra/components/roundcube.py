@@ -22,8 +22,16 @@ from mailinfra.types import MIB
 PORTS = {"webmail": 8443, "webmail_redirect": 8000}
 """Port of the form -> the port that Apache listens on; the image's own site listens on the second."""
 
-SITE_TEMPLATES = ("healthy.php", "php/mailinfra.ini", "tls.conf")
+SITE_TEMPLATES = (
+    "healthy.php",
+    "php/mailinfra.ini",
+    "plugins/mailinfra_identities/mailinfra_identities.php",
+    "tls.conf",
+)
 """Files below configs/roundcube/, which are the same below /etc/mailinfra."""
+
+TASK_TEMPLATES = ("plugins",)
+"""Files below configs/roundcube/entrypoint-tasks/, which are the same below /entrypoint-tasks/post-setup."""
 
 PROGRAM_TEMPLATES = ("mailinfra.php",)
 """Files below configs/roundcube/, which are the same below /var/roundcube/config."""
@@ -31,7 +39,8 @@ PROGRAM_TEMPLATES = ("mailinfra.php",)
 KEY_LENGTH = 32
 """Characters of the key that encrypts passwords in sessions (AES-256-CBC). A change ends every session."""
 
-PLUGINS = ("archive", "markasjunk", "password", "zipdownload")
+PLUGINS = ("archive", "mailinfra_identities", "markasjunk", "password", "zipdownload")
+"""Roundcube's own, and one of ours (configs/roundcube/plugins/)."""
 
 BASE_MEMORY_MIB = 384
 """Memory limit in MiB before any message is written: a dozen Apache processes, PHP in each."""
@@ -60,6 +69,9 @@ class RoundcubeArgs:
 
     passwords: DatabaseLogin
     """Where it may write a new password for a mailbox, and nothing else."""
+
+    identities: DatabaseLogin
+    """Where it may read who sends under which address."""
 
     dovecot: Peer
     """Where mail is read."""
@@ -142,6 +154,12 @@ def folders(args: RoundcubeArgs, session_key: Input[str]) -> list[Folder]:
                 "mail-ca.pem": filled(args.dovecot.ca),
             },
         ),
+        # The image runs what is there once Roundcube lies where it is served from.
+        Folder(
+            path="/entrypoint-tasks/post-setup",
+            files={path: rendered(f"roundcube/entrypoint-tasks/{path}", given) for path in TASK_TEMPLATES},
+            executable=True,
+        ),
         Folder(
             path="/var/roundcube/config",
             files={path: rendered(f"roundcube/{path}", given) for path in PROGRAM_TEMPLATES},
@@ -152,6 +170,8 @@ def folders(args: RoundcubeArgs, session_key: Input[str]) -> list[Folder]:
                 "roundcube_des_key": session_key,
                 "roundcube_db_user": args.database.user,
                 "roundcube_db_password": args.database.password,
+                "identities_user": args.identities.user,
+                "identities_password": args.identities.password,
                 "passwords_user": args.passwords.user,
                 "passwords_password": args.passwords.password,
                 "server.key": args.identity.key,
@@ -177,4 +197,5 @@ def values(args: RoundcubeArgs) -> dict[str, Any]:
         "mail_ca_file": ca_file(args.dovecot.ca, _MAIL_CA),
         "database": args.database.values(_DATABASE_CA),
         "passwords": {"name": args.passwords.name},
+        "identities": {"name": args.identities.name},
     }

@@ -34,6 +34,9 @@ class Folder:
     secret: bool = False
     """Whether nobody else may read the texts; they are then marked in state, previews and diffs."""
 
+    executable: bool = False
+    """Whether the files are programs."""
+
     @property
     def slug(self) -> str:
         """The path as a part of a name: `/etc/dovecot` -> `etc-dovecot`."""
@@ -87,7 +90,11 @@ class Volumes:
             labels=self.labels,
             mounts=[docker.ContainerMountArgs(type="volume", source=volume.name, target=_FILLING)],
             uploads=[
-                docker.ContainerUploadArgs(file=f"{_FILLING}/{path}", content=text, permissions="0444")
+                docker.ContainerUploadArgs(
+                    file=f"{_FILLING}/{path}",
+                    content=text,
+                    permissions="0555" if folder.executable else "0444",
+                )
                 for path, text in files.items()
             ],
             opts=before,

@@ -89,9 +89,20 @@ def change_password(window: Page, url: str, old: str, new: str) -> None:
     window.wait_for_selector("#messagestack .alert-success, #messagestack .confirmation")
 
 
-def send(window: Page, url: str, to: str, subject: str, text: str) -> None:
-    """Write a message and send it; return when webmail says that it is sent."""
+def identities(window: Page, url: str) -> list[str]:
+    """Return the senders that somebody may choose from when she writes, the preset one first."""
     window.goto(f"{url.rstrip('/')}/?_task=mail&_action=compose")
+    window.wait_for_selector("#_from", state="attached")
+    shown = window.locator("#_from option").all_inner_texts()
+    preset = window.locator("#_from option:checked").all_inner_texts()
+    return [*preset, *(one for one in shown if one not in preset)]
+
+
+def send(window: Page, url: str, to: str, subject: str, text: str, sender: str = "") -> None:
+    """Write a message and send it, as a chosen sender; return when webmail says that it is sent."""
+    window.goto(f"{url.rstrip('/')}/?_task=mail&_action=compose")
+    if sender:
+        window.select_option("#_from", label=sender)
     window.locator(".compose-headers .recipient-input input").first.fill(to)
     window.fill("#compose-subject", subject)
     window.fill("#composebody", text)

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.e2e import browser
+from tests.e2e.changes import sql
 from tests.e2e.server import Server
 from tests.e2e.stackfile import ALICE, BOB, ERIN
 
@@ -51,3 +52,51 @@ def test_webmail_shows_a_message_and_sends_one(server: Server) -> None:
     assert b"This one comes from webmail." in arrived
     assert ALICE in str(message_from_bytes(arrived)["From"])
     server.arrives(ALICE, subject, "Subject", folder="Sent")
+
+
+def test_in_webmail_a_user_writes_under_her_name_and_as_each_own_address(server: Server) -> None:
+    url = server.outputs["endpoints"]["webmail"]["url"]
+    own = [
+        ALICE,
+        *("postmaster@example.test", "abuse@example.test", "sales@example.test", "team@example.test"),
+        *("everyone@example.test", "sales/eu@example.test", "alice@twin.test", "sales@twin.test"),
+    ]
+
+    def look_and_write(window: Page) -> tuple[list[str], str]:
+        browser.log_in(window, ALICE, server.password(ALICE))
+        offered = browser.identities(window, url)
+        subject = f"Written as sales {uuid4()}"
+        browser.send(window, url, BOB, subject, "Hello.", "Alice Example <sales@example.test>")
+        return offered, subject
+
+    offered, subject = browser.visit(url, look_and_write)
+    assert offered[0] == f"Alice Example <{ALICE}>"
+    assert {f"Alice Example <{address}>" for address in own} <= set(offered)
+    assert not [one for one in offered if "quiet@" in one or BOB in one or "second.test" in one], offered
+    arrived = message_from_bytes(server.arrives(BOB, subject, "Subject"))
+    assert arrived["From"] == "Alice Example <sales@example.test>"
+    assert arrived["Return-Path"] == "<sales@example.test>"
+
+
+def test_in_webmail_the_senders_change_with_the_accounts_and_her_own_choices_stay(server: Server) -> None:
+    url = server.outputs["endpoints"]["webmail"]["url"]
+
+    def changes(window: Page) -> list[list[str]]:
+        browser.log_in(window, BOB, server.password(BOB))
+        seen = [browser.identities(window, url)]
+        for statement in (
+            "UPDATE users SET display_name = 'Bob the First' WHERE userid = 'bob'",
+            f"INSERT INTO aliases (name, domain, target) VALUES ('bobby', 'example.test', '{BOB}')",
+            "DELETE FROM aliases WHERE name = 'bobby'",
+            "UPDATE users SET display_name = '' WHERE userid = 'bob'",
+        ):
+            sql(server, statement)
+            seen.append(browser.identities(window, url))
+        return seen
+
+    first, named, more, fewer, unnamed = browser.visit(url, changes)
+    assert BOB in first[0]
+    assert f"Bob the First <{BOB}>" in named
+    assert "Bob the First <bobby@example.test>" in more
+    assert fewer == named
+    assert unnamed == first

@@ -23,6 +23,7 @@ def sample_args(**changes: Any) -> RoundcubeArgs:
             ca="database ca\n",
         ),
         passwords=login("passwords", password="hunter3"),
+        identities=login("identities", password="hunter4"),
         dovecot=dovecot_peer(host=pulumi.Output.from_input("dovecot"), ca="mail ca\n"),
         ports=ports(webmail=18443, webmailRedirect=18000),
     )
@@ -92,6 +93,8 @@ def test_secrets_are_files_that_the_image_looks_for_and_nobody_else_sees(webmail
     filler = webmail.one(CONTAINER, SECRETS)
     assert is_secret(filler.object.fields["uploads"])
     assert files(webmail, "run-secrets") == {
+        "identities_password": "hunter4",
+        "identities_user": "identities",
         "passwords_password": "hunter3",
         "passwords_user": "passwords",
         "roundcube_db_password": "hunter2",

@@ -27,6 +27,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "mysql/health.cnf": LOGINS,
     "mysql/init.sql": LOGINS,
     **{f"roundcube/{path}": WEBMAIL for path in (*roundcube.PROGRAM_TEMPLATES, *roundcube.SITE_TEMPLATES)},
+    **{f"roundcube/entrypoint-tasks/{path}": WEBMAIL for path in roundcube.TASK_TEMPLATES},
 }
 
 

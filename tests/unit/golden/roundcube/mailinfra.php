@@ -38,8 +38,10 @@ $config['enable_installer'] = false;
 $config['product_name'] = 'mail.example.test';
 $config['support_url'] = '';
 
-// Users may rename their identity, and not invent a sender address; the submission service would refuse it.
+// Users may rename their identities, and not invent a sender address; the submission service would refuse it. Which ones
+// there are follows the declared accounts (plugins/mailinfra_identities).
 $config['identities_level'] = 1;
+$config['mailinfra_identities_dsn'] = $mailinfra_dsn('identities', 'mail');
 
 // Dovecot makes and subscribes these.
 $config['create_default_folders'] = false;
