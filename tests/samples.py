@@ -70,6 +70,7 @@ def dovecot_args(**changes: Any) -> DovecotArgs:
         ports=ports(),
         webmail_addresses=["192.0.2.5", "2001:db8::5"],
         mail=MailStorageConfig(),
+        limits=limits(),
     )
     return replace(sample, **changes)
 
@@ -83,7 +84,10 @@ def postfix_args(**changes: Any) -> PostfixArgs:
         dovecot=dovecot_peer(),
         ports=ports(),
         webmail_addresses=["192.0.2.5", "2001:db8::5"],
+        older=IDENTITY,
         postmaster="postmaster@example.test",
+        local_mail="postmaster@example.test",
+        widest_alias=10_000,
         limits=limits(),
         receiving=ReceivingConfig(),
     )
@@ -97,6 +101,7 @@ def roundcube_args(**changes: Any) -> RoundcubeArgs:
         identity=IDENTITY,
         database=login("roundcube", name="roundcube"),
         passwords=login("passwords"),
+        identities=login("identities"),
         dovecot=dovecot_peer(),
         postfix=Peer(host="postfix", ports=POSTFIX_PORTS, ca="ca\n"),
         ports=ports(),

@@ -49,6 +49,10 @@ class Certificates(ComponentResource):
     public: Identity
     """What the daemons show on the public ports, and to each other."""
 
+    older: Identity | None
+    """The same as `public` with an RSA key, for other servers that know no other; None where the certificate
+    comes from elsewhere."""
+
     inner: Identity
     """What the database shows on the inner network; the stack's own CA signed it, always."""
 
@@ -72,8 +76,10 @@ class Certificates(ComponentResource):
         authority = _Authority(certificate=ca.cert_pem, key=ca_key)
         inner_names = ["localhost", *args.inner_names]
         self.inner = authority.issue(f"{name}-inner", inner_names, ["127.0.0.1"], child)
+        self.older = None
         if args.files is None:
             self.public = authority.issue(f"{name}-public", [args.hostname], [], child)
+            self.older = authority.issue(f"{name}-older", [args.hostname], [], child, rsa=True)
         else:
             self.public = Identity(
                 certificate=text_of(args.files.certificate_file),
@@ -100,10 +106,17 @@ class _Authority:
     key: Output[str]
 
     def issue(
-        self, name: str, names: Sequence[str], addresses: Sequence[str], child: ResourceOptions
+        self,
+        name: str,
+        names: Sequence[str],
+        addresses: Sequence[str],
+        child: ResourceOptions,
+        *,
+        rsa: bool = False,
     ) -> Identity:
-        """Return what a server shows that is reached under `names` and `addresses`."""
-        key = _key(name, child)
+        """Return what a server shows that is reached under `names` and `addresses`; with `rsa` its key also
+        serves the suites without forward secrecy."""
+        key = _key(name, child, rsa=rsa)
         request = tls.CertRequest(
             f"{name}-request",
             private_key_pem=key,
@@ -117,7 +130,7 @@ class _Authority:
             cert_request_pem=request.cert_request_pem,
             ca_cert_pem=self.certificate,
             ca_private_key_pem=self.key,
-            allowed_uses=["digital_signature", "server_auth"],
+            allowed_uses=["digital_signature", *(["key_encipherment"] if rsa else []), "server_auth"],
             validity_period_hours=LEAF_HOURS,
             early_renewal_hours=LEAF_RENEWAL_HOURS,
             opts=child,
@@ -125,6 +138,10 @@ class _Authority:
         return Identity(certificate=certificate.cert_pem, key=key, ca=self.certificate)
 
 
-def _key(name: str, child: ResourceOptions) -> Output[str]:
-    key = tls.PrivateKey(f"{name}-key", algorithm="ECDSA", ecdsa_curve="P256", opts=child)
+def _key(name: str, child: ResourceOptions, *, rsa: bool = False) -> Output[str]:
+    key = (
+        tls.PrivateKey(f"{name}-key", algorithm="RSA", opts=child)  # of 2048 bits
+        if rsa
+        else tls.PrivateKey(f"{name}-key", algorithm="ECDSA", ecdsa_curve="P256", opts=child)
+    )
     return Output.secret(key.private_key_pem)

@@ -12,6 +12,7 @@ import pulumi_docker as docker
 from pulumi import ComponentResource, Input, ResourceOptions
 
 from mailinfra.components.handles import DatabaseLogin, Identity, Peer, filled
+from mailinfra.config.mail import LimitsConfig
 from mailinfra.config.network import PortsConfig
 from mailinfra.config.storage import MailStorageConfig
 from mailinfra.containers.config_volumes import Folder
@@ -33,7 +34,9 @@ TEMPLATES = (
     "conf.d/mail.conf",
     "conf.d/protocols.conf",
     "conf.d/ssl.conf",
+    "database",
     "ext/sql.conf.ext",
+    "watch.conf",
 )
 """Files below configs/dovecot/, which are the same below /etc/dovecot/."""
 
@@ -41,6 +44,9 @@ TEMPLATES = (
 MEMORY_MIB = 1024
 AUTH_WORKERS = 8
 SESSIONS = 200
+
+FOLDER_ESCAPE = "\x01"
+"""What stands for a dot, and the like, in a folder's name on disk; no name may hold it."""
 
 UID, GID = 1000, 1000
 _VMAIL = f"uid={UID},gid={GID}"
@@ -71,6 +77,9 @@ class DovecotArgs:
 
     mail: MailStorageConfig
     """Where the mail lies."""
+
+    limits: LimitsConfig
+    """How many sessions one user may have."""
 
     on_destroy: OnDestroy = OnDestroy.RETAIN
     """What becomes of the mail volume when the stack is destroyed."""
@@ -161,6 +170,8 @@ def values(args: DovecotArgs) -> dict[str, Any]:
         "ports": PORTS,
         "webmail_addresses": args.webmail_addresses,
         "sessions": SESSIONS,
+        "limits": args.limits,
+        "folder_escape": FOLDER_ESCAPE,
         "auth_workers": AUTH_WORKERS,
         "database": args.database.values(_DATABASE_CA),
     }

@@ -20,6 +20,7 @@ from mailinfra.components.network import DOVECOT, MYSQL, POSTFIX, WEBMAIL, docke
 from mailinfra.components.own_provider import Provider
 from mailinfra.components.postfix import Postfix, PostfixArgs
 from mailinfra.components.roundcube import Roundcube, RoundcubeArgs
+from mailinfra.config.accounts import chains
 from mailinfra.config.load import Secrets
 from mailinfra.config.server import ServerConfig
 from mailinfra.containers.images import chosen
@@ -115,6 +116,7 @@ class MailServer(ComponentResource):
                 ports=server.ports,
                 webmail_addresses=network.webmail_addresses,
                 mail=server.storage.mail,
+                limits=server.limits,
                 on_destroy=on_destroy,
             ),
             child,
@@ -129,7 +131,10 @@ class MailServer(ComponentResource):
                 dovecot=dovecot.peer,
                 ports=server.ports,
                 webmail_addresses=network.webmail_addresses,
+                older=certificates.older,
                 postmaster=server.postmaster(),
+                local_mail=server.local_mail(),
+                widest_alias=chains.WIDEST,
                 limits=server.limits,
                 receiving=server.receiving,
                 resolvers=server.resolvers,
@@ -147,6 +152,7 @@ class MailServer(ComponentResource):
                 identity=certificates.public,
                 database=database.logins["roundcube"],
                 passwords=database.logins["passwords"],
+                identities=database.logins["identities"],
                 dovecot=dovecot.peer,
                 postfix=postfix.peer,
                 ports=server.ports,

@@ -26,6 +26,7 @@ PORTS = {"smtp": 25, "submission": 587, "submissions": 465}
 
 TEMPLATES = (
     "delivery-replies",
+    "header-size",
     "main.cf",
     "master.cf",
     "recipient-limit",
@@ -40,6 +41,8 @@ MAPS = (
     "mysql/domain-aliases.cf",
     "mysql/domains.cf",
     "mysql/mailboxes.cf",
+    "mysql/receivers.cf",
+    "mysql/send-only.cf",
     "mysql/senders.cf",
 )
 """Files below configs/postfix/, the same as below /run/secrets/: each holds the database's password."""
@@ -81,6 +84,15 @@ class PostfixArgs:
     postmaster: str | None
     """Who gets mail to `postmaster` without a domain, and at `hostname`; None where `hostname` is itself a
     domain with mailboxes."""
+
+    local_mail: str | None = None
+    """Who gets mail to the users of Postfix's own container, `root` among them; None for nobody."""
+
+    widest_alias: int
+    """Most addresses that one alias may lead to."""
+
+    older: Identity | None = None
+    """What port 25 shows as well, with an RSA key; None where there is none."""
 
     limits: LimitsConfig
     """How much is accepted."""
@@ -149,6 +161,8 @@ def configuration(args: PostfixArgs) -> dict[str, Input[str]]:
     given = values(args)
     files: dict[str, Input[str]] = {path: rendered(f"postfix/{path}", given) for path in TEMPLATES}
     files["tls/certificate.pem"] = args.identity.certificate
+    if args.older is not None:
+        files["tls/older.pem"] = args.older.certificate
     files["tls/database-ca.pem"] = filled(args.database.ca)
     files["tls/dovecot-ca.pem"] = filled(args.dovecot.ca)
     if args.smarthost is not None and args.smarthost.ca_file is not None:
@@ -162,6 +176,9 @@ def values(args: PostfixArgs) -> dict[str, Any]:
         "hostname": args.hostname,
         "listen": args.place.inner_ports(PORTS),
         "postmaster": args.postmaster,
+        "local_mail": args.local_mail,
+        "widest_alias": args.widest_alias,
+        "older_certificate": args.older is not None,
         "limits": args.limits,
         # Above what recipient-limit refuses.
         "submission_recipients": max(1000, args.limits.recipients + 100),
@@ -192,6 +209,8 @@ def secrets(args: PostfixArgs) -> dict[str, Input[str]]:
     given = map_values(args)
     files: dict[str, Input[str]] = {path: rendered(f"postfix/{path}", given) for path in MAPS}
     files["tls.key"] = args.identity.key
+    if args.older is not None:
+        files["older.key"] = args.older.key
     if args.smarthost is not None and args.smarthost.username is not None:
         files["smarthost"] = Output.format(
             "[{}]:{} {}:{}\n",

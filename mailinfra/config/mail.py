@@ -49,6 +49,10 @@ class LimitsConfig(Model):
     recipients: int = Field(default=100, ge=100, le=10_000, examples=[500])
     """Recipients of one message, at least 100 (RFC 5321, section 4.5.3.1.8)."""
 
+    sessions_per_user: int = Field(default=30, ge=10, le=200, examples=[60])
+    """Sessions that one user may have at the same time from one address, over IMAP and over POP3 each. A mail
+    program takes some five, and all devices of a household wear one address."""
+
     clients: ClientLimitsConfig = ClientLimitsConfig()
     """What one client address may do at the SMTP ports."""
 

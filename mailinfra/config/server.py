@@ -80,6 +80,13 @@ class ServerConfig(Model):
             return None
         return self.accounts.postmaster(self.hostname)
 
+    def local_mail(self) -> str | None:
+        """Return who gets what Postfix's container writes to its users; None while nobody receives mail."""
+        if self.accounts is None:
+            return None
+        own, known = f"postmaster@{self.hostname}", self.accounts.directory()
+        return own if own in {**known.aliases, **known.mailboxes} else self.postmaster()
+
     def reached_at(self) -> str:
         """Return what mail programs connect to: the name, or an address where the server listens on loopback
         alone."""

@@ -8,11 +8,13 @@ import base64
 import hashlib
 import json
 import secrets
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from copy import deepcopy
 from typing import Any
 
 import pymysql
+from pymysql.cursors import Cursor
 
 from tests.e2e.server import Server
 from tests.e2e.stackfile import ACCOUNTS, BOB, PASSWORDS
@@ -123,8 +125,9 @@ def again(server: Server, *options: str) -> str:
     return declare(server, listed(mailboxes=mailboxes), {STRICT: SECOND}, *options)
 
 
-def sql(server: Server, statement: str) -> str:
-    """Run SQL on the mail database as the deployment may; return its rows, tab separated.
+@contextmanager
+def connected(server: Server) -> Iterator[Cursor]:
+    """Yield a connection to the mail database that may do what the deployment may.
 
     Not as root: a data directory that outlived a `destroy` keeps root's password of before.
     """
@@ -148,6 +151,12 @@ def sql(server: Server, statement: str) -> str:
         ) as connection,
         connection.cursor() as cursor,
     ):
+        yield cursor
+
+
+def sql(server: Server, statement: str) -> str:
+    """Run SQL on the mail database as the deployment may; return its rows, tab separated."""
+    with connected(server) as cursor:
         cursor.execute(statement)
         return "".join("\t".join(map(str, row)) + "\n" for row in cursor.fetchall())
 

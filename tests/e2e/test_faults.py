@@ -11,16 +11,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count, pairwise
+from typing import Any
 
 import pytest
 
 from tests.e2e import load
+from tests.e2e.changes import connected, sql
 from tests.e2e.conftest import tell
 from tests.e2e.ground.addresses import PEERS
 from tests.e2e.ground.mail import Received
 from tests.e2e.ground.zones import HOSTNAME
 from tests.e2e.server import WRAPPED, Server, authenticate, until
-from tests.e2e.stackfile import ALICE, BOB, DORA, ERIN, PROTOCOLS
+from tests.e2e.stackfile import ALICE, BOB, DORA, ERIN, IMAP_ONLY, PROTOCOLS
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -165,6 +167,42 @@ def test_while_the_database_is_down_mail_is_put_off_and_all_of_it_arrives(server
     assert not load.lost(server, ledger)
     assert not ledger.refused_for_ever
     assert notices(server) == before, "no good mail bounces"
+
+
+def test_a_change_of_one_account_leaves_what_is_remembered_of_the_others(server: Server) -> None:
+    for user in (ALICE, ERIN):
+        assert server.opens(user, server.password(user))
+    time.sleep(8)  # what these logins followed upon is forgotten by now
+    for user in (ALICE, ERIN):
+        assert server.opens(user, server.password(user))
+    sql(server, "UPDATE users SET description = 'changed' WHERE userid = 'erin'")
+    time.sleep(8)
+    server.stack.containers()["mysql"].stop(timeout=20)
+    assert server.opens(ALICE, server.password(ALICE)), "nothing of hers has changed"
+    with pytest.raises(Exception, match="UNAVAILABLE"):
+        server.imap(ERIN)
+
+
+def workers(server: Server) -> set[str]:
+    """Return the processes that check passwords."""
+    asked = ["doveadm", "-f", "tab", "process", "status", "auth-worker"]
+    printed: Any = server.stack.containers()["dovecot"].exec_run(asked).output
+    return {line.split("\t")[1] for line in printed.decode().splitlines()[1:]}
+
+
+def test_a_slow_answer_of_the_database_ends_no_worker(server: Server) -> None:
+    assert server.opens(ALICE, server.password(ALICE))
+    before = workers(server)
+    assert before, "the control: there are some"
+    with connected(server) as cursor:
+        cursor.execute("LOCK TABLES account_revision WRITE")  # whoever asks for it waits
+        time.sleep(12)
+        assert workers(server) >= before, "they may be at work"
+        cursor.execute("UNLOCK TABLES")
+    sql(server, "UPDATE users SET enabled = 0 WHERE userid = 'ida'")
+    until(lambda: not server.opens(IMAP_ONLY, server.password(IMAP_ONLY)), 20, "changes are seen again")
+    sql(server, "UPDATE users SET enabled = 1 WHERE userid = 'ida'")
+    until(lambda: server.opens(IMAP_ONLY, server.password(IMAP_ONLY)), 20, "and taken back")
 
 
 def test_the_search_for_bounces_finds_mail_without_a_sender_at_a_peer(server: Server) -> None:

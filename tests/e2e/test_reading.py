@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.clients import Imap
-from tests.e2e.server import Server, letter, until
-from tests.e2e.stackfile import ALICE, BOB, DISABLED, ERIN, IMAP_ONLY, POP3_ONLY, RECEIVE_ONLY, SEND_ONLY
+from tests.e2e.server import Server, authenticate, letter, until
+from tests.e2e.stackfile import ALICE, BOB, DISABLED, ERIN, IMAP_ONLY, ODD, POP3_ONLY, RECEIVE_ONLY, SEND_ONLY
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -97,14 +97,153 @@ def test_messages_are_appended_found_moved_and_deleted(server: Server) -> None:
         assert client.search(None, "ALL")[1] == [b""]
 
 
-@pytest.mark.parametrize("name", ["Entwürfe", "日本語", "Привет мир", "a & b", "very~odd!#"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Entwürfe",
+        "日本語",
+        "Привет мир",
+        "a & b",
+        "very~odd!#",
+        "1. Steuern",
+        "example.com",
+        "Kunden/example.com",
+        ".hidden",
+        "trailing.",
+        "...",
+        "~home",
+        "cur",
+        "a*b%c",
+        "INBOX.Sent",
+        "日本.語",
+    ],
+)
 def test_folder_names_in_any_script_come_back_as_they_were_given(server: Server, name: str) -> None:
     with server.imap(ERIN) as client:
         coded = utf_7(name)
         assert client.create(f'"{coded}"')[0] == "OK"
+        assert client.subscribe(f'"{coded}"')[0] == "OK"
+        message = letter(FRIEND, ERIN).as_bytes()
+        assert client.append(f'"{coded}"', "", imaplib.Time2Internaldate(0), message)[0] == "OK"
     with server.imap(ERIN) as client:
         assert coded in listed(client, "list")
+        assert coded in listed(client, "lsub")
+        assert client.select(f'"{coded}"', readonly=True)[1] == [b"1"]
+    with server.imap(ERIN) as client:
+        assert client.rename(f'"{coded}"', '"Another name"')[0] == "OK"
+        assert client.rename('"Another name"', f'"{coded}"')[0] == "OK"
+        assert client.unsubscribe(f'"{coded}"')[0] == "OK"
         assert client.delete(f'"{coded}"')[0] == "OK"
+
+
+# In modified UTF-7: a name on disk could be taken for the written form of another one.
+@pytest.mark.parametrize("coded", ["a&AAE-b", "a&AAE-2eb", "&AAE-2e&AAE-2e", "&AAE-"])
+def test_a_name_with_the_character_that_writes_dots_on_disk_is_refused_and_ends_no_session(
+    server: Server, coded: str
+) -> None:
+    name = f'"{coded}"'
+    with server.imap(ERIN) as client:
+        before = listed(client, "list")
+        for ask in (client.create, client.select, client.subscribe, client.delete):
+            assert ask(name)[0] == "NO", ask
+        assert client.rename("Archive", name)[0] == "NO"
+        assert client.rename(name, "Elsewhere")[0] == "NO"
+        assert client.append(name, "", imaplib.Time2Internaldate(0), b"Subject: x\r\n\r\n")[0] == "NO"
+        assert client.status(name, "(MESSAGES)")[0] == "NO"
+        assert listed(client, "list") == before
+
+
+def test_a_folder_that_was_made_before_dots_could_be_written_stays_what_it_was(server: Server) -> None:
+    made = (
+        "umask 077; cd /mail/second.test/erin/Maildir && mkdir .Old.Folder"
+        " && mkdir .Old.Folder/cur .Old.Folder/new .Old.Folder/tmp"
+        " && printf 'Subject: old\\n\\nHello\\n' > .Old.Folder/new/1.old.host"
+    )
+    result = server.stack.containers()["dovecot"].exec_run(["sh", "-c", made])
+    assert result.exit_code == 0, result.output
+    with server.imap(ERIN) as client:
+        assert "Old/Folder" in listed(client, "list")
+        assert client.select("Old/Folder", readonly=True)[1] == [b"1"]
+
+
+def test_an_idle_client_hears_of_new_mail_in_a_folder_with_a_dot(server: Server) -> None:
+    with server.imap(ERIN) as client, server.imap(ERIN) as other:
+        client.create('"2. Steuern"')
+        client.select('"2. Steuern"')
+        client.send(b"idle2 IDLE\r\n")
+        assert client.readline().startswith(b"+")
+        other.append('"2. Steuern"', "", imaplib.Time2Internaldate(0), letter(FRIEND, ERIN).as_bytes())
+        stored = time.monotonic()
+        while client.readline().rstrip() != b"* 1 EXISTS":
+            pass
+        assert time.monotonic() - stored < 2
+        client.send(b"DONE\r\n")
+        while not client.readline().startswith(b"idle2 OK"):
+            pass
+
+
+def test_a_command_with_a_long_set_of_messages_is_taken(server: Server) -> None:
+    scattered = ",".join(str(number) for number in range(1, 80_000, 2))
+    assert len(scattered) > 3 * 65_536
+    with server.imap(ERIN) as client:
+        client.select("INBOX", readonly=True)
+        assert client.uid("FETCH", scattered, "(FLAGS)")[0] == "OK"
+
+
+def test_as_many_sessions_as_the_settings_say_are_open_at_once(server: Server) -> None:
+    limit = server.stack.settings["limits"]["sessionsPerUser"]
+    assert limit > 30, "more than the default"
+    open_ones = [server.imap(IMAP_ONLY) for _ in range(limit)]
+    assert {client.noop()[0] for client in open_ones} == {"OK"}
+    with pytest.raises(imaplib.IMAP4.error, match="Maximum number of connections"):
+        server.imap(IMAP_ONLY)
+
+
+@pytest.mark.parametrize("written", [" {}", "{} ", "  {}   "])
+def test_a_login_with_blanks_around_the_name_is_taken_on_every_port(server: Server, written: str) -> None:
+    user, password = written.format(ALICE), server.password(ALICE)
+    assert server.opens(user, password)
+    assert server.opens(user, password, "pop3s")
+    with server.smtp(protocol="submissions") as client:
+        client.ehlo()
+        assert authenticate(client, user, password)[0] == 235
+        assert client.rcpt_codes(BOB, sender=ALICE)[0][0] == 250, "the session is hers"
+
+
+@pytest.mark.parametrize("user", ["ali ce@example.test", "alice @example.test", " ", "alice@example.test\t"])
+def test_a_blank_inside_of_a_name_is_a_wrong_name(server: Server, user: str) -> None:
+    assert not server.opens(user, server.password(ALICE))
+
+
+@pytest.mark.parametrize("user", ODD)
+def test_who_has_an_odd_name_logs_in_everywhere_and_has_a_folder_of_her_own(
+    server: Server, user: str
+) -> None:
+    password = server.password(user)
+    assert server.opens(user, password)
+    assert server.opens(user, password, "pop3s")
+    server.arrives(BOB, server.submit(user, BOB))
+    server.arrives(user, server.deliver(user))
+    for guess in ("' OR '1'='1", "x"):
+        assert not server.opens(user, guess)
+    homes: Any = server.stack.containers()["dovecot"].exec_run(["ls", "/mail/example.test"]).output
+    assert {"o+27neil", "r+26d", "user+2Fwith+2Fslash"} <= set(homes.decode().split())
+
+
+def test_a_mailbox_is_copied_moved_and_taken_over_with_dovecots_tools(server: Server) -> None:
+    sent = server.deliver(BOB)
+    server.arrives(BOB, sent)
+
+    def tool(*words: str) -> None:
+        done = server.stack.containers()["dovecot"].exec_run(["doveadm", *words])
+        assert done.exit_code == 0, done.output
+
+    copy = "maildir:/tmp/a-copy"
+    tool("backup", "-u", BOB, copy)
+    tool("sync", "-1", "-u", BOB, copy)
+    tool("import", "-u", RECEIVE_ONLY, copy, "Taken over", "HEADER", "Message-ID", sent)
+    assert len(server.found(RECEIVE_ONLY, "Message-ID", sent, '"Taken over/INBOX"')) == 1
+    server.stack.containers()["dovecot"].exec_run(["rm", "-rf", "/tmp/a-copy"])
 
 
 def utf_7(name: str) -> str:

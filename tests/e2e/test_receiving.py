@@ -2,12 +2,17 @@
 
 import re
 import time
+from email import message_from_bytes
+from email.utils import make_msgid
+from typing import Any
 
 import pytest
 
 from tests.e2e import load
+from tests.e2e.changes import sql
+from tests.e2e.clients import Smtp
 from tests.e2e.server import Server, letter, until
-from tests.e2e.stackfile import ALICE, BOB, DISABLED, DORA, ERIN, SEND_ONLY
+from tests.e2e.stackfile import ALICE, BOB, DISABLED, DORA, ERIN, ODD, ROBOT, SEND_ONLY
 from tests.e2e.test_sending import senderless
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -45,6 +50,10 @@ def senderless_before(server: Server) -> int:
         ("abuse@example.test", [ALICE]),
         ("postmaster@second.test", [DORA]),
         ("abuse@twin.test", [ALICE]),
+        ("sales/eu@example.test", [ALICE]),
+        ("who's?who*+detail@example.test", [ALICE]),
+        *((address, [address]) for address in ODD),
+        ("o'neil@twin.test", ["o'neil@example.test"]),
     ],
 )
 def test_mail_reaches_each_mailbox_behind_an_address_once(
@@ -64,6 +73,10 @@ def test_mail_reaches_each_mailbox_behind_an_address_once(
         "nobody@example.test",
         "nobody@twin.test",
         SEND_ONLY,
+        # In a domain with a catch-all, which gets what nobody else does: but this address is somebody's.
+        ROBOT,
+        "robot+detail@second.test",
+        "Robot@third.test",
         "nobody+alice@example.test",
         "alice.@example.test",
     ],
@@ -165,6 +178,136 @@ def test_eight_bit_text_and_long_lines_arrive_byte_for_byte(server: Server) -> N
         client.sendmail(FRIEND, [ALICE], head + body, mail_options=["BODY=8BITMIME"])
     arrived = server.arrives(ALICE, str(message["Message-ID"]))
     assert arrived.partition(b"\r\n\r\n")[2] == body
+
+
+def whole(message_id: str, body: bytes, head: bytes = b"") -> bytes:
+    """Return a message of these very bytes."""
+    return (
+        f"From: {FRIEND}\r\nTo: {ALICE}\r\nMessage-ID: {message_id}\r\n".encode()
+        + head
+        + b"MIME-Version: 1.0\r\n"
+        b"Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n" + body
+    )
+
+
+def hand_in(client: Smtp, sender: str, recipient: str, message: bytes) -> tuple[int, bytes]:
+    """Return the answer to one message, sent as it is: no library mends its line ends or adds a header."""
+    client.ehlo_or_helo_if_needed()
+    assert client.mail(sender)[0] == 250
+    assert client.rcpt(recipient)[0] == 250
+    assert client.docmd("DATA")[0] == 354
+    client.sock.sendall(message + b"\r\n.\r\n")
+    return client.getreply()
+
+
+LENGTHS = (998, 999, 2048, 2049, 10_000, 100_000)
+"""Octets in a line: the most of RFC 5322, what Postfix reads at once, and what newsletters send."""
+
+
+@pytest.mark.parametrize("protocol", ["smtp", "submissions"])
+def test_lines_of_any_length_arrive_byte_for_byte(server: Server, protocol: str) -> None:
+    # Characters of two octets: where a line is broken, one of them is split sooner or later.
+    body = b"".join(b"x" * (length % 2) + "ü".encode() * (length // 2) + b"\r\n" for length in LENGTHS)
+    sent = make_msgid(domain="peer.test")
+    user = protocol == "submissions"
+    with server.submission(ALICE) if user else server.smtp() as client:
+        answer = hand_in(client, ALICE if user else FRIEND, ALICE, whole(sent, body.removesuffix(b"\r\n")))
+    assert answer[0] == 250, answer
+    assert server.arrives(ALICE, sent).partition(b"\r\n\r\n")[2] == body
+
+
+def many_addresses(octets: int) -> bytes:
+    """Return a header as long as that, of addresses on lines that are folded where they may be."""
+    address = b'"Somebody with a name" <somebody.with.a.name@a-domain.peer.test>'
+    return b"Cc: " + b",\r\n ".join([address] * (octets // (len(address) + 4))) + b"\r\n"
+
+
+HEADERS = {
+    "3000 recipients": many_addresses(204_000),
+    "a long thread": b"References:" + b" <a-message-of-a-thread@peer.test>" * 6_000 + b"\r\n",
+    "a line": b"X-Line: " + b"x" * 990_000 + b"\r\n",
+}
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_a_header_is_kept_whole(server: Server, header: str) -> None:
+    sent = make_msgid(domain="peer.test")
+    with server.smtp() as client:
+        assert hand_in(client, FRIEND, ALICE, whole(sent, b"Hello", HEADERS[header]))[0] == 250
+    assert HEADERS[header] in server.arrives(ALICE, sent)
+
+
+def test_a_header_of_an_attached_message_is_kept_whole(server: Server) -> None:
+    sent = make_msgid(domain="peer.test")
+    head = (
+        f"From: {FRIEND}\r\nMessage-ID: {sent}\r\nMIME-Version: 1.0\r\nContent-Type: message/rfc822\r\n\r\n"
+    )
+    attached = HEADERS["3000 recipients"] + b"Subject: inside\r\n\r\nHello"
+    with server.smtp() as client:
+        assert hand_in(client, FRIEND, ALICE, head.encode() + attached)[0] == 250
+    assert attached in server.arrives(ALICE, sent)
+
+
+@pytest.mark.parametrize("protocol", ["smtp", "submissions"])
+def test_a_header_that_could_not_be_kept_whole_is_refused(server: Server, protocol: str) -> None:
+    sent = make_msgid(domain="peer.test")
+    user = protocol == "submissions"
+    for header in (b"X-Line: " + b"x" * 1_000_000 + b"\r\n", many_addresses(1_200_000)):
+        with server.submission(ALICE) if user else server.smtp() as client:
+            code, text = hand_in(client, ALICE if user else FRIEND, ALICE, whole(sent, b"Hello", header))
+        assert (code, text[:6]) == (550, b"5.3.4 "), text
+        assert b"longer than 1000000 octets" in text
+    assert not server.found(ALICE, "Message-ID", sent)
+
+
+@pytest.mark.parametrize(
+    ("recipient", "mailbox", "becomes"),
+    [
+        (ALICE, ALICE, ALICE),
+        ("team@example.test", ALICE, ALICE),
+        ("team@example.test", BOB, BOB),
+        ("everyone@twin.test", BOB, BOB),
+        ("alice+lists@example.test", ALICE, "alice+lists@example.test"),
+        ("sales+april@example.test", ALICE, "alice+april@example.test"),
+        ("nobody-special@second.test", DORA, DORA),
+        ("nobody+special@third.test", DORA, DORA),
+        ("postmaster", ALICE, ALICE),
+    ],
+)
+def test_each_copy_says_for_whom_it_is_and_which_address_was_written_to(
+    server: Server, recipient: str, mailbox: str, becomes: str
+) -> None:
+    arrived = message_from_bytes(server.arrives(mailbox, server.deliver(recipient)))
+    assert arrived.get_all("Delivered-To") == [becomes]
+    assert arrived.get_all("X-Original-To") == [recipient]
+
+
+def test_a_copy_tells_nothing_of_the_other_recipients(server: Server) -> None:
+    sent = server.deliver(["sales@example.test", BOB, "nobody-special@second.test"])
+    heads = [server.arrives(reader, sent).partition(b"\r\n\r\n")[0] for reader in (BOB, DORA)]
+    assert b"second.test" not in heads[0]
+    assert b"bob" not in heads[1]
+
+
+@pytest.fixture
+def long_list(server: Server) -> Any:
+    """A list of 5000 addresses, each an alias of BOB: written by hand, which is as good and faster."""
+    names = [f"member-{number}-of-the-long-list" for number in range(5000)]
+    for start in range(0, len(names), 500):
+        rows = ", ".join(
+            f"('everybody', 'example.test', '{name}@example.test'), ('{name}', 'example.test', '{BOB}')"
+            for name in names[start : start + 500]
+        )
+        sql(server, f"INSERT INTO aliases (name, domain, target) VALUES {rows}")
+    yield
+    sql(server, "DELETE FROM aliases WHERE name = 'everybody' OR name LIKE 'member-%'")
+
+
+def test_a_list_of_5000_gets_its_mail_once(server: Server, long_list: None) -> None:
+    sent = server.deliver("everybody@example.test")
+    server.arrives(BOB, sent, seconds=60)
+    load.emptied(server)
+    assert len(server.found(BOB, "Message-ID", sent)) == 1
 
 
 def test_addresses_in_utf_8_are_not_offered(server: Server) -> None:

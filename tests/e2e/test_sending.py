@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator
+from email import message_from_bytes
+from uuid import uuid4
 
 import pytest
 
@@ -119,6 +121,42 @@ def test_a_refusal_by_the_peer_comes_back_to_the_sender_once(server: Server) -> 
     head = bounce.partition(b"\r\n\r\n")[0].decode()
     assert "Return-Path: <>" in head
     assert not at(server, "mx1", sent)
+
+
+def from_inside(server: Server, *words: str, subject: str) -> None:
+    """Hand in mail as a program in Postfix's container does."""
+    handed_in = f"printf 'Subject: {subject}\\n\\nHello\\n' | sendmail {' '.join(words)}"
+    result = server.stack.containers()["postfix"].exec_run(["bash", "-c", handed_in])
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("user", ["root", "postfix", f"mailer-daemon@{HOSTNAME}"])
+def test_mail_to_users_of_the_container_reaches_the_postmaster(server: Server, user: str) -> None:
+    subject = f"to {user} {uuid4()}"
+    from_inside(server, user, subject=subject)
+    arrived = message_from_bytes(server.arrives(ALICE, subject, "Subject"))
+    assert None not in [arrived[name] for name in ("Date", "Message-ID", "From")]
+
+
+def test_a_bounce_for_a_user_of_the_container_reaches_the_postmaster(server: Server) -> None:
+    subject = f"to nobody there {uuid4()}"
+    from_inside(server, "refuse@peer.test", subject=subject)
+
+    def bounced() -> list[bytes]:
+        return [one for one in server.found(ALICE, "Subject", RETURNED) if subject.encode() in one]
+
+    (bounce,) = until(bounced, 30, "the bounce is at the postmaster's")
+    assert b"550 5.1.1 no such user here" in bounce
+
+
+def test_a_long_line_leaves_folded_as_rfc_5321_demands(server: Server) -> None:
+    message = letter(ALICE, "friend@plain.test")
+    data = message.as_bytes() + b"x" * 3_000
+    with server.submission(ALICE) as client:
+        client.sendmail(ALICE, ["friend@plain.test"], data)
+    mail = reaches(server, "plain", str(message["Message-ID"]))
+    assert max(map(len, mail.raw.split(b"\r\n"))) <= 998
+    assert b"x" * 3_000 in mail.raw.replace(b"\r\n ", b""), "nothing but line ends was added"
 
 
 def test_an_alias_to_elsewhere_forwards_and_keeps_a_copy(server: Server) -> None:

@@ -1,14 +1,21 @@
 """Users hand in mail on 465 and 587: encrypted, logged in, under their own addresses only."""
 
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
+from email import message_from_bytes
+from email.message import Message
+from email.utils import parseaddr, parsedate_to_datetime
 from threading import Barrier
+from uuid import uuid4
 
 import pytest
 
 from tests.e2e.clients import Smtp
+from tests.e2e.ground.zones import HOSTNAME
 from tests.e2e.server import Server, authenticate, letter
 from tests.e2e.stackfile import ALICE, BOB, DISABLED, DORA, IMAP_ONLY, RECEIVE_ONLY, SEND_ONLY
+from tests.e2e.test_receiving import hand_in
 from tests.e2e.test_sending import reaches
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -102,6 +109,9 @@ def test_the_time_to_refuse_does_not_tell_who_exists(server: Server) -> None:
     "sender",
     [
         ALICE,
+        "postmaster@example.test",
+        "abuse@twin.test",
+        "sales/eu@example.test",
         "alice+shop@example.test",
         "sales@example.test",
         "team@example.test",
@@ -117,7 +127,17 @@ def test_a_user_sends_as_each_own_address(server: Server, sender: str) -> None:
 
 @pytest.mark.parametrize(
     "sender",
-    [BOB, "quiet@example.test", "friend@peer.test", DORA, "anything@second.test", "nobody@example.test"],
+    [
+        BOB,
+        "quiet@example.test",
+        "friend@peer.test",
+        DORA,
+        "anything@second.test",
+        "nobody@example.test",
+        "postmaster@second.test",
+        "o'neil@example.test",
+        "' or '1'='1@example.test",
+    ],
 )
 def test_nobody_sends_as_somebody_else(server: Server, sender: str) -> None:
     with server.submission(ALICE) as client:
@@ -134,6 +154,57 @@ def test_a_read_receipt_leaves_without_a_sender(server: Server) -> None:
     mail = reaches(server, "mx1", str(receipt["Message-ID"]))
     assert mail.sender == ""
     assert b"was displayed" in mail.raw
+
+
+def bare(server: Server, protocol: str, message: bytes) -> Message:
+    """Return how a message arrives that ALICE hands in to BOB as it is: no library adds a header to it."""
+    sent = f"bare {uuid4()}"
+    with server.submission(ALICE, protocol) as client:
+        answer = hand_in(client, ALICE, BOB, f"Subject: {sent}".encode() + message)
+    assert answer[0] == 250, answer
+    return message_from_bytes(server.arrives(BOB, sent, "Subject"))
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_mail_without_date_message_id_and_from_gets_them(server: Server, protocol: str) -> None:
+    arrived = bare(server, protocol, b"\r\n\r\nSent by a scanner.")
+    assert parsedate_to_datetime(arrived["Date"])
+    assert re.fullmatch(rf"<\S+@{HOSTNAME}>", arrived["Message-ID"])
+    assert parseaddr(arrived["From"])[1] == ALICE
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_headers_that_are_there_stay_as_they_are(server: Server, protocol: str) -> None:
+    given = {
+        "Date": "Thu, 1 Jan 1970 00:00:00 +0000",
+        "Message-ID": f"<{uuid4()}@a.test>",
+        "From": "no address",
+    }
+    lines = "".join(f"\r\n{name}: {value}" for name, value in given.items())
+    arrived = bare(server, protocol, f"{lines}\r\n\r\nHello".encode())
+    assert {name: arrived.get_all(name) for name in given} == {name: [value] for name, value in given.items()}
+
+
+def test_mail_of_another_server_gets_no_header_that_its_sender_did_not_write(server: Server) -> None:
+    sent = f"bare {uuid4()}"
+    with server.smtp() as client:
+        assert hand_in(client, "friend@peer.test", BOB, f"Subject: {sent}\r\n\r\nHello".encode())[0] == 250
+    arrived = message_from_bytes(server.arrives(BOB, sent, "Subject"))
+    assert [arrived[name] for name in ("Date", "Message-ID", "From")] == [None, None, None]
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_bare_line_feeds_of_a_user_are_put_right(server: Server, protocol: str) -> None:
+    arrived = bare(server, protocol, f"\nFrom: {ALICE}\nX-More: 1\n\nfirst\nsecond\n\nlast".encode())
+    assert arrived["X-More"] == "1"
+    assert arrived.get_payload() == "first\r\nsecond\r\n\r\nlast\r\n"
+
+
+def test_bare_line_feeds_of_another_server_are_refused(server: Server) -> None:
+    with server.smtp() as client:
+        code, text = hand_in(client, "friend@peer.test", BOB, b"Subject: bare\n\nfirst\nsecond")
+    assert code == 550, text
+    assert b"bare <LF>" in text
 
 
 def test_an_account_that_only_sends_does_so(server: Server) -> None:

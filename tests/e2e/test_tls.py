@@ -35,8 +35,22 @@ OBSOLETE = {
     "no forward secrecy": (ssl.TLSVersion.TLSv1_2, "AES128-SHA:@SECLEVEL=0"),
     "old hash": (ssl.TLSVersion.TLSv1_2, "ECDHE+SHA1:@SECLEVEL=0"),
     "no certificate": (ssl.TLSVersion.TLSv1_2, "aNULL:@SECLEVEL=0"),
+    "no encryption": (ssl.TLSVersion.TLSv1_2, "eNULL:@SECLEVEL=0"),
 }
 """What is refused -> version and ciphers of a client that speaks nothing else."""
+
+AGED = {
+    "RSA, CBC": "AES128-SHA:AES256-SHA",
+    "RSA, CBC, SHA-2": "AES128-SHA256:AES256-SHA256",
+    "RSA, GCM": "AES128-GCM-SHA256:AES256-GCM-SHA384",
+    "ECDHE, CBC": "ECDHE+SHA1",
+    "ECDHE, CBC, SHA-2": "ECDHE+SHA256:ECDHE+SHA384:!AESGCM:!CHACHA20",
+    "ECDHE, RSA": "ECDHE-RSA-AES128-GCM-SHA256",
+}
+"""What another server may be left with -> its ciphers. On port 25 the other choice is clear text."""
+
+DELIVERED = {"no forward secrecy", "old hash"}
+"""What port 25 takes of those, for other servers' sake."""
 
 INJECTED = {
     "smtp": b"MAIL FROM:<friend@peer.test>\r\n",
@@ -163,7 +177,10 @@ def careless(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 def test_old_protocols_and_weak_ciphers_are_refused(server: Server, protocol: str) -> None:
-    for what, offer in OBSOLETE.items():
+    offers = dict(OBSOLETE)
+    if protocol == "smtp":
+        offers = {what: offer for what, offer in OBSOLETE.items() if what not in DELIVERED}
+    for what, offer in offers.items():
         connection = plain(server, protocol)  # a port that is dead fails here
         try:
             handshake(connection, old(*offer)).close()
@@ -172,6 +189,25 @@ def test_old_protocols_and_weak_ciphers_are_refused(server: Server, protocol: st
         pytest.fail(f"a client with {what} is served")
     with handshake(plain(server, protocol), old(ssl.TLSVersion.TLSv1_2, "ECDHE+AESGCM")) as encrypted:
         assert encrypted.version() == "TLSv1.2", "the control: the same client with a sound cipher"
+
+
+@pytest.mark.parametrize("what", AGED)
+def test_an_old_server_delivers_over_tls(server: Server, what: str) -> None:
+    with handshake(
+        plain(server, "smtp"), old(ssl.TLSVersion.TLSv1_2, f"{AGED[what]}:@SECLEVEL=0")
+    ) as encrypted:
+        assert encrypted.version() == "TLSv1.2"
+        encrypted.sendall(b"EHLO client.stranger.test\r\n")
+        assert reply(encrypted).startswith(b"250"), "mail is taken inside"
+
+
+@pytest.mark.parametrize("protocol", [one for one in PROTOCOLS if one != "smtp"])
+@pytest.mark.parametrize("what", [one for one in AGED if one != "ECDHE, RSA"])
+def test_where_users_log_in_the_suites_of_old_servers_are_refused(
+    server: Server, protocol: str, what: str
+) -> None:
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        handshake(plain(server, protocol), old(ssl.TLSVersion.TLSv1_2, f"{AGED[what]}:@SECLEVEL=0"))
 
 
 @pytest.mark.parametrize("what", OBSOLETE)

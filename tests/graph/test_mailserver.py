@@ -255,7 +255,7 @@ def test_an_existing_database_replaces_the_container_and_nothing_else(engine: En
     }
     assert aliases == {"dovecot", "postfix", "webmail"}
     users = {plain(request.object)["user"] for request in engine.created("mysql:index/user:User")}
-    assert users == {"dovecot", "passwords", "postfix", "roundcube"}
+    assert users == {"dovecot", "identities", "passwords", "postfix", "roundcube"}
 
 
 def test_a_smarthost_is_verified_by_the_ca_that_its_file_holds(
@@ -289,3 +289,23 @@ def test_the_records_name_the_host_and_every_domain(engine: Engine) -> None:
     records = {(record["type"], record["name"], record["value"]) for record in servers[0].dns_records}
     assert ("A", "mail.example.test", "192.0.2.25") in records
     assert ("MX", "example.test", "mail.example.test") in records
+
+
+@pytest.mark.parametrize(
+    ("hostname", "mailboxes", "reader"),
+    [
+        ("mail.example.test", ["alice@example.test"], "postmaster@example.test"),
+        ("example.test", ["alice@example.test"], "postmaster@example.test"),
+        ("example.test", ["postmaster@example.test"], "postmaster@example.test"),
+        ("mail.example.test", [], None),
+    ],
+)
+def test_mail_to_the_containers_own_users_has_a_reader_while_anybody_receives_mail(
+    hostname: str, mailboxes: list[str], reader: str | None
+) -> None:
+    listed = {
+        "domains": [{"name": "example.test"}],
+        "mailboxes": [{"address": address} for address in mailboxes],
+    }
+    given = {"hostname": hostname, "addresses": ["192.0.2.25"], "accounts": listed}
+    assert ServerConfig.model_validate_json(json.dumps(given)).local_mail() == reader

@@ -137,14 +137,11 @@ def test_passwords_never_travel_in_clear_and_are_never_logged() -> None:
     assert "auth_debug_passwords" not in text
 
 
-def test_a_change_to_anything_that_a_login_depends_on_empties_the_cache() -> None:
-    text = dovecot_file("ext/sql.conf.ext")
-    asked, watched = text.split("dict_server {")
-    columns = set(re.findall(r"\b(userid|domain|password|enabled|imap|pop3|submission|home)\b", asked))
-    assert {"password", "enabled", "imap", "pop3", "submission", "home"} <= columns
-    inside = watched[watched.index("CRC32") : watched.index(", (SELECT")]
-    assert columns | {"updated_at"} == set(re.findall(r"\b[a-z][a-z0-9_]+\b", inside)), (
-        "a login that went stale"
+def test_what_the_entry_point_asks_for_is_out_of_the_sight_of_dsync() -> None:
+    shared = [path for path in DOVECOT if path != "dovecot/watch.conf"]
+    assert "dict proxy {" in render("dovecot/watch.conf", VALUES["dovecot/watch.conf"])
+    assert not any("dict proxy" in render(path, VALUES[path]) for path in shared), (
+        "dsync takes it for the dictionary of folders' notes, and nobody can copy a mailbox"
     )
 
 
@@ -157,7 +154,6 @@ def test_mail_is_deleted_only_where_it_is_marked_and_no_account_has_its_folder()
         "INSTR(home, ':') = 0",
         "home NOT IN (SELECT home FROM users)",
     ]
-    assert "retired_homes WHERE delete_mail = 1)) AS state" in text, "a mark is no change that is waited for"
 
 
 def test_argon2_workers_together_stay_below_the_memory_limit() -> None:
@@ -225,6 +221,19 @@ def test_a_dovecot_that_is_away_is_waited_for_and_its_mail_never_bounced() -> No
 def test_mailboxes_come_before_the_catch_all() -> None:
     maps = main_cf()["virtual_alias_maps"]
     assert maps.index("mysql/mailboxes.cf") < maps.index("mysql/catch-alls.cf")
+
+
+def test_lists_are_as_wide_as_the_form_allows() -> None:
+    assert main_cf(widest_alias=10000)["virtual_alias_expansion_limit"] == "10000"
+    assert main_cf(widest_alias=10000)["duplicate_filter_limit"] == "10000"
+
+
+def test_a_header_is_refused_before_it_would_be_cut() -> None:
+    pattern = r"^/\^\(\?:\.\{(\d+)\}\)\{(\d+)\}/ REJECT"
+    ((each, times),) = re.findall(pattern, postfix_file("header-size"), re.M)
+    assert int(each) * int(times) <= int(main_cf()["header_size_limit"])
+    checks = {"header_checks", "mime_header_checks", "nested_header_checks"}
+    assert {main_cf()[name] for name in checks} == {"$header_size"}
 
 
 @pytest.mark.parametrize("path", postfix.MAPS)
