@@ -64,7 +64,6 @@ case "${1:-}" in
         mkdir -p "$temporary" /var/www/html/config
         ln -sfn /var/lib/roundcube/public_html /var/www/html/public_html
         mkdir -p /var/www/html/plugins
-        ln -sfn /usr/share/roundcube/plugins/* /var/www/html/plugins/
         (umask 077; main_configuration > /var/www/html/config/config.inc.php)
         wait_for_database
         # As there: a database that fails now must not keep the web server from starting; the log has the reason.

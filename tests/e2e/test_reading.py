@@ -2,6 +2,7 @@
 
 import imaplib
 import os
+import re
 import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -210,7 +211,7 @@ def test_a_login_with_blanks_around_the_name_is_taken_on_every_port(server: Serv
         assert client.rcpt_codes(BOB, sender=ALICE)[0][0] == 250, "the session is hers"
 
 
-@pytest.mark.parametrize("user", ["ali ce@example.test", "alice @example.test", " ", "alice@example.test\t"])
+@pytest.mark.parametrize("user", ["ali ce@example.test", "alice@ example.test", " ", "alice@example.test\t"])
 def test_a_blank_inside_of_a_name_is_a_wrong_name(server: Server, user: str) -> None:
     assert not server.opens(user, server.password(ALICE))
 
@@ -227,7 +228,8 @@ def test_who_has_an_odd_name_logs_in_everywhere_and_has_a_folder_of_her_own(
     for guess in ("' OR '1'='1", "x"):
         assert not server.opens(user, guess)
     homes: Any = server.stack.containers()["dovecot"].exec_run(["ls", "/mail/example.test"]).output
-    assert {"o+27neil", "r+26d", "user+2Fwith+2Fslash"} <= set(homes.decode().split())
+    written = re.sub("[^a-z]", lambda found: f"+{ord(found[0]):02X}", user.partition("@")[0])
+    assert written in homes.decode().split()
 
 
 def test_a_mailbox_is_copied_moved_and_taken_over_with_dovecots_tools(server: Server) -> None:

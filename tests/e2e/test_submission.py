@@ -136,7 +136,7 @@ def test_a_user_sends_as_each_own_address(server: Server, sender: str) -> None:
         "nobody@example.test",
         "postmaster@second.test",
         "o'neil@example.test",
-        "' or '1'='1@example.test",
+        "'or'1'='1@example.test",
     ],
 )
 def test_nobody_sends_as_somebody_else(server: Server, sender: str) -> None:
