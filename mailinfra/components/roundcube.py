@@ -154,12 +154,6 @@ def folders(args: RoundcubeArgs, session_key: Input[str]) -> list[Folder]:
                 "mail-ca.pem": filled(args.dovecot.ca),
             },
         ),
-        # The image runs what is there once Roundcube lies where it is served from.
-        Folder(
-            path="/entrypoint-tasks/post-setup",
-            files={path: rendered(f"roundcube/entrypoint-tasks/{path}", given) for path in TASK_TEMPLATES},
-            executable=True,
-        ),
         Folder(
             path="/var/roundcube/config",
             files={path: rendered(f"roundcube/{path}", given) for path in PROGRAM_TEMPLATES},
@@ -177,6 +171,12 @@ def folders(args: RoundcubeArgs, session_key: Input[str]) -> list[Folder]:
                 "server.key": args.identity.key,
             },
             secret=True,
+        ),
+        # The image runs what is there once Roundcube lies where it is served from.
+        Folder(
+            path="/entrypoint-tasks/post-setup",
+            files={path: rendered(f"roundcube/entrypoint-tasks/{path}", given) for path in TASK_TEMPLATES},
+            executable=True,
         ),
     ]
 

@@ -314,6 +314,7 @@ def test_each_login_is_for_the_database_that_its_rights_are_for(engine: Engine) 
     declare(lambda: made.append(Database("db", sample_args())))
     assert {user: login.name for user, login in made[0].logins.items()} == {
         "dovecot": "mail",
+        "identities": "mail",
         "passwords": "mail",
         "postfix": "mail",
         "roundcube": "roundcube",

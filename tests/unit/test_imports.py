@@ -16,7 +16,7 @@ SECTIONS: dict[str, set[str]] = {
     # A hook that runs in this program drops stale users over the provider's connection.
     "components.database": {"config.storage", "provider"},
     "components.dns": set(),
-    "components.dovecot": {"config.network", "config.storage"},
+    "components.dovecot": {"config.mail", "config.network", "config.storage"},
     "components.network": {"config.network"},
     "components.postfix": {"config.mail", "config.network"},
     "components.roundcube": {"config.mail", "config.network"},
