@@ -7,7 +7,6 @@ keeps or quotes one. Making hashes is the provider's.
 """
 
 import base64
-import binascii
 import re
 from collections.abc import Iterable, Mapping
 
@@ -198,7 +197,7 @@ def _foreign(text: str) -> str | None:
             return name
     try:
         inner = base64.b64decode(text, validate=True).decode("ascii") if len(text) >= 16 else ""
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # not base64, or not of a text; a password may hold any character
         return None
     match = _PREFIX.match(inner)
     if match and match[1].upper() in {*ACCEPTED, *_GENERAL, *_REFUSED}:

@@ -181,3 +181,8 @@ def test_a_known_hash_that_could_not_work_is_refused(declared: str, reason: str)
 @pytest.mark.parametrize("cost", ["j75", "j85", "j9T", "jAT"])
 def test_the_costs_that_distributions_use_are_taken(cost: str) -> None:
     assert hashes.fault(f"$y${cost}${YESCRYPT[7:]}") is None
+
+
+@pytest.mark.parametrize("password", ["alice's Pässwort €1", "пароль на каждый день", "ÄÖÜ" * 10])
+def test_a_long_password_beyond_ascii_is_a_password(password: str) -> None:
+    assert hashes.fault(password) is None
