@@ -12,12 +12,15 @@ import pymysql
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from mailinfra.provider.database import REMEDIES
 from mailinfra.provider.errors import ProviderError
 
 if TYPE_CHECKING:
     from alembic.script import ScriptDirectory
 
 FOLDER = Path(__file__).parent
+LOST = {2006, 2013}
+"""Errors of a server that went away."""
 
 
 def scripts() -> "ScriptDirectory":
@@ -72,7 +75,9 @@ def upgrade(link: Connection, target: str) -> list[str]:
 
 def _half_way(link: Connection, target: str, error: DBAPIError | pymysql.MySQLError) -> ProviderError:
     """Return what happened, where the database stands, and that it is safe to go on."""
-    what = _words(error.orig if isinstance(error, DBAPIError) else error)
+    number, message = _parts(error.orig if isinstance(error, DBAPIError) else error)
+    what = f"{message} (error {number})" if message else str(error)
+    remedy = REMEDIES.get(number, "correct that") if number not in LOST else "wait until the server is back"
     try:
         link.rollback()
         reached = f"the tables are at revision {current(link) or 'none'}"
@@ -80,10 +85,10 @@ def _half_way(link: Connection, target: str, error: DBAPIError | pymysql.MySQLEr
         reached = "how far they came could not be read"
     return ProviderError(
         f"the tables were not brought to revision {target}: {what}; {reached}, and some steps towards the "
-        "next one may be done; no row is lost; correct that and run `pulumi up` again, which finishes it"
+        f"next one may be done; no row is lost; {remedy}; the next `pulumi up` finishes it"
     )
 
 
-def _words(error: BaseException | None) -> str:
+def _parts(error: BaseException | None) -> tuple[int, str]:
     number, message = (*getattr(error, "args", ()), None, None)[:2]
-    return f"{message} (error {number})" if message else str(error)
+    return (number, str(message or "")) if isinstance(number, int) else (0, "")
