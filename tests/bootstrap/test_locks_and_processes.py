@@ -17,6 +17,7 @@ from bootstrap.problem import Problem
 from tests.bootstrap.conftest import World
 from tests.bootstrap.harbour import Harbour, whole
 
+OURS = "python\0-m\0mailinfra.provider.ending\0"
 BOOT = 1_700_000_000
 TICKS = os.sysconf("SC_CLK_TCK")
 TAKEN = datetime.fromtimestamp(BOOT + 5000, tz=UTC)
@@ -150,10 +151,10 @@ def left(machine: Machine) -> dict[int, str]:
 
 
 def test_plugins_are_left_behind_where_nobody_listens_at_their_engines_address(world: World) -> None:
-    plugin(world, 11, "python\0-m\0bootstrap.providers.docker", engine=40000, listens=False)
+    plugin(world, 11, f"{OURS}bootstrap.providers.docker", engine=40000, listens=False)
     plugin(world, 12, "/home/plugins/pulumi-resource-mysql", engine=40000, listens=False)
     plugin(world, 13, "/bin/pulumi-language-python", engine=40000, listens=False)
-    plugin(world, 14, "python\0-m\0mailinfra.provider", engine=40000, listens=False)
+    plugin(world, 14, f"{OURS}mailinfra.provider", engine=40000, listens=False)
     assert left(world.machine()) == {
         11: "bootstrap.providers.docker",
         12: "pulumi-resource-mysql",

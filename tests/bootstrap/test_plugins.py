@@ -105,4 +105,4 @@ def test_a_launcher_starts_whatever_the_path_to_python_is(tmp_path: Path, world:
     python = world.program("py thon", "exit 7", folder=tmp_path / "a folder")
     script = launcher("random", tmp_path / "it", python)
     assert subprocess.run([script], check=False).returncode == 7
-    assert world.calls == ["py thon -P -m bootstrap.providers.random"]
+    assert world.calls == ["py thon -P -m mailinfra.provider.ending bootstrap.providers.random"]
