@@ -135,9 +135,6 @@ class Directory(pulumi.CustomResource):
     initial_passwords: Output[Mapping[str, str]]
     """Address -> password, for each that was generated here; secret."""
 
-    undeclared_rows: Output[Sequence[str]]
-    """Rows that nobody declared, as `mailbox ADDRESS`, `alias ADDRESS` or `domain NAME`."""
-
     def __init__(self, name: str, args: DirectoryArgs, opts: ResourceOptions | None = None) -> None:
         properties = {
             "connection": args.connection.properties(),
@@ -149,10 +146,9 @@ class Directory(pulumi.CustomResource):
             "deleteMail": args.delete_mail,
             "hashing": args.hashing,
             "initial_passwords": None,
-            "undeclared_rows": None,
         }
         super().__init__("mailinfra:index:Directory", name, properties, opts)
 
     def translate_output_property(self, prop: str) -> str:
         """Return the Python name of what the provider answers."""
-        return {"initialPasswords": "initial_passwords", "undeclaredRows": "undeclared_rows"}.get(prop, prop)
+        return {"initialPasswords": "initial_passwords"}.get(prop, prop)
