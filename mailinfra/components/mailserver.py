@@ -10,6 +10,7 @@ from typing import Any
 
 from pulumi import ComponentResource, Output, ResourceOptions
 
+from mailinfra import chains
 from mailinfra.components.accounts import Accounts, AccountsArgs
 from mailinfra.components.certificates import Certificates, CertificatesArgs
 from mailinfra.components.database import Database, DatabaseArgs
@@ -20,7 +21,6 @@ from mailinfra.components.network import DOVECOT, MYSQL, POSTFIX, WEBMAIL, docke
 from mailinfra.components.own_provider import Provider
 from mailinfra.components.postfix import Postfix, PostfixArgs
 from mailinfra.components.roundcube import Roundcube, RoundcubeArgs
-from mailinfra.config.accounts import chains
 from mailinfra.config.load import Secrets
 from mailinfra.config.server import ServerConfig
 from mailinfra.containers.images import chosen
