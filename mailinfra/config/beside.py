@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mailinfra.addresses import email_address
 from mailinfra.hashes import fault
-from mailinfra.types import email_address
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from sqlalchemy import TIMESTAMP, Boolean, Column, Integer, MetaData, String, Table, func
 
-from mailinfra.types import LENGTHS
+from mailinfra.addresses import LENGTHS
 
 metadata = MetaData()
 

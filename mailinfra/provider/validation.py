@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from mailinfra import chains
+from mailinfra.addresses import LENGTHS, alias_address, ascii_domain, email_address, foreign_address
 from mailinfra.hashes import MEMORY_LIMIT_KIB, fault
 from mailinfra.provider.difference import join
 from mailinfra.provider.model import INITIAL, KINDS, OWNED, Accounts, accounts_from, camel, from_bag, split
 from mailinfra.provider.renames import former_addresses, is_free
 from mailinfra.provider.state import hashing_from
 from mailinfra.provider.values import is_known
-from mailinfra.types import LENGTHS, alias_address, ascii_domain, email_address, foreign_address
 
 Mistake = tuple[str, str]
 """Property path, and what is wrong with it and how to put it right."""

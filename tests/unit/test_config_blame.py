@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from mailinfra.addresses import ascii_domain, email_address, foreign_address
 from mailinfra.config.accounts.lists import AccountsConfig
-from mailinfra.types import ascii_domain, email_address, foreign_address
 from tests.unit.form import accepted, accounts, form, refused
 
 

@@ -8,7 +8,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "mailinfra"
 
-GROUND = {"types", "hashes", "chains"}
+GROUND = {"addresses", "chains", "hashes", "types"}
 BELOW_NOUNS = {*GROUND, "containers", "components.handles", "components.own_provider"}
 SECTIONS: dict[str, set[str]] = {
     "components.accounts": {"config.accounts"},
@@ -24,9 +24,10 @@ SECTIONS: dict[str, set[str]] = {
 """Noun -> its own sections of the form, and what else only it may import; no noun imports another one."""
 
 ALLOWED: dict[str, set[str]] = {
-    "types": set(),
-    "hashes": set(),
+    "addresses": set(),
     "chains": set(),
+    "hashes": set(),
+    "types": {"addresses"},
     "config": {*GROUND},
     "containers": {*GROUND},
     "components.handles": {*GROUND},

@@ -4,18 +4,18 @@ from ipaddress import IPv4Network, IPv6Network
 
 import pytest
 
-from mailinfra import types
+from mailinfra import addresses, types
 
 
 @pytest.mark.parametrize(
     "value", ["example.org", "a.b", "mail-1.example.org", "xn--bcher-kva.test", f"{'a' * 63}.test"]
 )
 def test_a_domain_name_is_kept_as_it_is(value: str) -> None:
-    assert types.ascii_domain(value) == value
+    assert addresses.ascii_domain(value) == value
 
 
 def test_an_international_domain_name_becomes_its_ascii_form() -> None:
-    assert types.ascii_domain("bücher.test") == "xn--bcher-kva.test"
+    assert addresses.ascii_domain("bücher.test") == "xn--bcher-kva.test"
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_an_international_domain_name_becomes_its_ascii_form() -> None:
 )
 def test_a_malformed_domain_name_is_refused(value: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        types.ascii_domain(value)
+        addresses.ascii_domain(value)
 
 
 @pytest.mark.parametrize(
@@ -47,8 +47,8 @@ def test_a_malformed_domain_name_is_refused(value: str, message: str) -> None:
     ["a", "first.last", "a_b-c.1", "a" * 64, "o'neil", "r&d", "user/with/slash", "a=b", "~x", "#1", "$^`{|}"],
 )
 def test_an_address_that_a_daemon_can_log_in_with_is_kept(local: str) -> None:
-    assert types.email_address(f"{local}@b.org") == f"{local}@b.org"
-    assert types.alias_address(f"{local}@b.org") == f"{local}@b.org"
+    assert addresses.email_address(f"{local}@b.org") == f"{local}@b.org"
+    assert addresses.alias_address(f"{local}@b.org") == f"{local}@b.org"
 
 
 @pytest.mark.parametrize(
@@ -74,19 +74,19 @@ def test_an_alias_that_no_mail_could_reach_is_refused_in_other_words_than_a_mail
     value: str, message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        types.alias_address(value)
+        addresses.alias_address(value)
 
 
 @pytest.mark.parametrize("character", "*?")
 def test_what_dovecots_tools_take_for_a_pattern_is_an_alias_and_no_mailbox(character: str) -> None:
     address = f"who{character}@example.org"
-    assert types.alias_address(address) == address
+    assert addresses.alias_address(address) == address
     with pytest.raises(ValueError, match=r"could not log in with: Dovecot's tools .* declare it as an alias"):
-        types.email_address(address)
+        addresses.email_address(address)
 
 
 def test_an_address_in_an_international_domain_is_kept_in_ascii() -> None:
-    assert types.email_address("alice@bücher.test") == "alice@xn--bcher-kva.test"
+    assert addresses.email_address("alice@bücher.test") == "alice@xn--bcher-kva.test"
 
 
 @pytest.mark.parametrize(
@@ -115,25 +115,25 @@ def test_an_address_in_an_international_domain_is_kept_in_ascii() -> None:
 )
 def test_an_address_that_nobody_could_use_is_refused(value: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        types.email_address(value)
+        addresses.email_address(value)
 
 
 def test_an_address_is_measured_as_a_whole_in_its_ascii_form() -> None:
     domain = ".".join(["b" * 60] * 4)  # 243 characters
-    assert types.email_address(f"{'a' * 10}@{domain}")
+    assert addresses.email_address(f"{'a' * 10}@{domain}")
     with pytest.raises(ValueError, match="has 255 characters; at most 254"):
-        types.email_address(f"{'a' * 11}@{domain}")
+        addresses.email_address(f"{'a' * 11}@{domain}")
 
 
 @pytest.mark.parametrize("local", ["o'neil", "a%b", "a!b", "r&d", "who?*", "{|}$^`", "prvs=1/2"])
 def test_a_forward_may_hold_whatever_needs_no_quotes(local: str) -> None:
-    assert types.foreign_address(f"{local}@elsewhere.example") == f"{local}@elsewhere.example"
+    assert addresses.foreign_address(f"{local}@elsewhere.example") == f"{local}@elsewhere.example"
 
 
 def test_a_forward_may_hold_a_detail_and_no_quotes() -> None:
-    assert types.foreign_address("alice+list@elsewhere.example") == "alice+list@elsewhere.example"
+    assert addresses.foreign_address("alice+list@elsewhere.example") == "alice+list@elsewhere.example"
     with pytest.raises(ValueError, match="that mail is not forwarded to"):
-        types.foreign_address('"|program"@elsewhere.example')
+        addresses.foreign_address('"|program"@elsewhere.example')
 
 
 @pytest.mark.parametrize(("value", "size"), [("1K", 1024), ("50M", 52428800), ("2G", 2147483648)])

@@ -8,9 +8,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from mailinfra.addresses import LENGTHS
 from mailinfra.config.model import Items, Mistake, Model
 from mailinfra.types import (
-    LENGTHS,
     AliasAddress,
     DomainName,
     EmailAddress,

@@ -12,10 +12,11 @@ from typing import Annotated, Any, NoReturn, Self
 
 from pydantic import Field, ModelWrapValidatorHandler, TypeAdapter, ValidationError
 
+from mailinfra.addresses import alias_address, ascii_domain
 from mailinfra.config.accounts import rules
 from mailinfra.config.accounts.entries import AliasConfig, DomainConfig, MailboxConfig
 from mailinfra.config.model import Items, Mistake, Model, camel_case, refuse
-from mailinfra.types import EmailAddress, Protocol, alias_address, ascii_domain
+from mailinfra.types import EmailAddress, Protocol
 
 
 @dataclass(frozen=True, kw_only=True)

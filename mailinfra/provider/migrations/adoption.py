@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from mailinfra.types import LENGTHS as LENGTHS_OF_TEXTS
+from mailinfra.addresses import LENGTHS as LENGTHS_OF_TEXTS
 
 LENGTHS = {
     "userid": 128,
