@@ -63,7 +63,7 @@ def surroundings(daemon: docker.DockerClient, tmp_path_factory: pytest.TempPathF
 
 def clean(daemon: docker.DockerClient) -> None:
     """Remove what the recordings' calls leave behind, by its names."""
-    for container in daemon.containers.list(all=True):
+    for container in daemon.containers.list(all=True, ignore_removed=True):
         if str(container.name).startswith("prov-rec"):
             container.remove(force=True, v=True)
     for network in daemon.networks.list():

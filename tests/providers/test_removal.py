@@ -35,7 +35,7 @@ def used(daemon: docker.DockerClient) -> Iterator[dict[str, Any]]:
 
 
 def clean(daemon: docker.DockerClient) -> None:
-    for container in daemon.containers.list(all=True, filters={"name": f"^{NAME}$"}):
+    for container in daemon.containers.list(all=True, filters={"name": f"^{NAME}$"}, ignore_removed=True):
         container.remove(force=True)
     for network in daemon.networks.list(names=[NAME]):
         network.remove()

@@ -149,7 +149,7 @@ class Life:
 
 
 def clean(daemon: docker.DockerClient) -> None:
-    for container in daemon.containers.list(all=True):
+    for container in daemon.containers.list(all=True, ignore_removed=True):
         if str(container.name).startswith("prov-life"):
             container.remove(force=True, v=True)
     for volume in daemon.volumes.list():
