@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tests.e2e.stackfile import ROOT
+from tests.e2e.stackfile import ROOT, suitable
 from tests.interruptions import evidence
 from tests.interruptions.yard import DAEMONS, STACK, Yard
 
@@ -22,7 +22,7 @@ def commands(section: str) -> list[str]:
 
 def run(yard: Yard, script: str) -> str:
     """Return what a block of commands prints; the stack has its name and, without a registry, its image."""
-    image = yard.settings.get("images", {}).get("base", "debian:trixie-slim")
+    image = suitable().get("images", {}).get("base", "debian:trixie-slim")
     done = subprocess.run(
         ["bash", "-euc", script.replace("<stack>", STACK).replace("debian:trixie-slim", image)],
         cwd=yard.project,
