@@ -1,7 +1,7 @@
 """The certificate that the public ports show, where it comes from files.
 
-Owns which files are needed and which names they must cover. Does not own what is in a file (pem.py), nor
-the CA of the stack (mailinfra/components/certificates.py).
+Owns which files are needed and which names they must cover. Does not own what is in a file (pem.py,
+chain.py), nor the CA of the stack (mailinfra/components/certificates.py).
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,8 @@ class CertificateConfig(Model):
     """Files of a certificate from elsewhere; paths are absolute or start at the project's folder."""
 
     certificate_file: FilePath = Field(examples=["tls/fullchain.pem"])
-    """PEM file with the server's certificate first and the intermediate ones after it."""
+    """PEM file with the server's certificate first and the intermediate ones after it (certbot's
+    `fullchain.pem`, not its `cert.pem`)."""
 
     key_file: FilePath = Field(examples=["tls/privkey.pem"])
     """PEM file with the private key of that certificate, without a passphrase."""
@@ -26,10 +27,14 @@ class CertificateConfig(Model):
 
     def contradictions(self) -> Iterator[Mistake]:
         """Return each file that cannot be used, and certificate and key that do not belong together."""
-        from mailinfra.config import pem
+        from mailinfra.config import chain, pem
 
         files = {
-            "certificateFile": (self.certificate_file, pem.certificate_fault(self.certificate_file)),
+            "certificateFile": (
+                self.certificate_file,
+                pem.certificate_fault(self.certificate_file)
+                or chain.chain_fault(self.certificate_file, self.key_file, self.ca_file),
+            ),
             "keyFile": (self.key_file, pem.key_fault(self.key_file, self.certificate_file)),
         }
         if self.ca_file is not None:

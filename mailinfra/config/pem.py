@@ -1,7 +1,8 @@
 """PEM files: what a certificate or key file holds, and what is wrong with it.
 
-Owns reading and judging such files. Does not own which files are configured (certificate.py, storage.py),
-which import this only where files are named: it takes longer to load than all models together.
+Owns reading and judging one such file. Does not own which files are configured (certificate.py, storage.py),
+which import this only where files are named: it takes longer to load than all models together; nor who
+signed whom (chain.py).
 """
 
 from datetime import UTC, datetime
@@ -9,10 +10,16 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 UNKNOWN_KIND = "is of a kind that mail programs do not know ({}); use one with an ECDSA (P-256) or RSA key"
+
+LEAST_RSA = 2048
+"""Bits. Debian's OpenSSL refuses shorter keys (security level 2), and so do mail programs."""
+
+CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 
 
 def certificate_fault(path: str) -> str | None:
@@ -52,8 +59,8 @@ def key_fault(path: str, certificate_path: str) -> str | None:
         signed = certificate(certificate_path).public_key()
     except ValueError:
         return None
-    if _same(key, signed):
-        return None
+    if _same(key, signed) or any(_same(key, one.public_key()) for one in certificates(certificate_path)):
+        return None  # a chain in the wrong order is the certificate's fault
     return (
         f"is not the key of {certificate_path}: every handshake would fail; name the key that the "
         "certificate was requested with"
@@ -77,12 +84,18 @@ def names(path: str) -> list[str] | None:
 
 def certificate(path: str) -> x509.Certificate:
     """Return the first certificate of a PEM file; raise ValueError with what is wrong with the file."""
+    return certificates(path)[0]
+
+
+def certificates(path: str) -> list[x509.Certificate]:
+    """Return all certificates of a PEM file; raise ValueError with what is wrong with the file."""
     text = _read(path)
     if b"PRIVATE KEY" in text:
         raise ValueError("holds a private key; name the file that holds the certificate")
     try:
-        found = x509.load_pem_x509_certificates(text)[0]
-        found.public_key()
+        found = x509.load_pem_x509_certificates(text)
+        for one in found:
+            one.public_key()
     except UnsupportedAlgorithm as error:
         raise ValueError(UNKNOWN_KIND.format(_first_line(error))) from None
     except ValueError:
@@ -98,7 +111,7 @@ def public_half(path: str) -> PublicKeyTypes:
             "holds a certificate; name the private key here and the certificate in 'certificateFile'"
         )
     try:
-        return load_pem_private_key(text, password=None).public_key()
+        found = load_pem_private_key(text, password=None).public_key()
     except UnsupportedAlgorithm as error:
         raise ValueError(UNKNOWN_KIND.format(_first_line(error))) from None
     except TypeError:
@@ -107,6 +120,21 @@ def public_half(path: str) -> PublicKeyTypes:
         ) from None
     except ValueError:
         raise ValueError("holds no PEM private key; it starts with '-----BEGIN PRIVATE KEY-----'") from None
+    if fault := kind_fault(found):
+        raise ValueError(fault)
+    return found
+
+
+def kind_fault(key: PublicKeyTypes) -> str | None:
+    """Return what is wrong with the kind of a server's key; None if every mail program knows it."""
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return None if isinstance(key.curve, CURVES) else UNKNOWN_KIND.format(key.curve.name)
+    if isinstance(key, rsa.RSAPublicKey):
+        short = (
+            f"has an RSA key of {key.key_size} bits, which is refused as too short; make one of {LEAST_RSA}"
+        )
+        return short if key.key_size < LEAST_RSA else None
+    return UNKNOWN_KIND.format(type(key).__name__.removesuffix("PublicKey"))
 
 
 def _read(path: str) -> bytes:
