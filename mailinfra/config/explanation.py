@@ -26,19 +26,36 @@ SECRET_KEYS = {"database.external": "databasePassword", "smarthost": "smarthostP
 """Sections whose password somebody may write into the form -> the key where it belongs."""
 
 
-def explain(error: ValidationError, accounts_file: str | None = None) -> list[str]:
-    """Return one line for each mistake; places below `accounts` name `accounts_file`, where there is one."""
-    return list(_lines(error, accounts_file))
+def explain(error: ValidationError, accounts_file: str | None = None, given: Any = None) -> list[str]:
+    """Return one line for each mistake; places below `accounts` name `accounts_file`, where there is one.
+
+    An entry of a list is named by its address, which `given`, the whole form, has beside its number.
+    """
+    return list(_lines(error, accounts_file, given))
 
 
-def _lines(error: ValidationError, accounts_file: str | None) -> Iterator[str]:
+def _lines(error: ValidationError, accounts_file: str | None, given: Any) -> Iterator[str]:
     for mistake in error.errors(include_url=False):
         path = list(mistake["loc"])
         if accounts_file is not None and path[:1] == ["accounts"]:
             where = f"{accounts_file}: " + (".".join(map(str, path[1:])) or "the file")
         else:
             where = ".".join(map(str, ["server", *path]))
-        yield f"{where}: {_words(mistake)}{_given(mistake)}"
+        said = f"{_words(mistake)}{_given(mistake)}"
+        name = entry_name(given, path)
+        yield f"{where}{f' ({name})' if name and repr(name) not in said else ''}: {said}"
+
+
+def entry_name(given: Any, path: list[str | int]) -> str | None:
+    """Return the name or address of the account whose entry holds a place; None where it has none."""
+    if path[:1] != ["accounts"] or len(path) < 4 or path[-1] in {"address", "name"}:
+        return None
+    try:
+        entry = given["accounts"][path[1]][path[2]]
+        found = entry.get("address") or entry.get("name")
+    except (KeyError, IndexError, TypeError, AttributeError):
+        return None
+    return found if isinstance(found, str) and len(found) <= 254 else None
 
 
 def _words(mistake: ErrorDetails) -> str:

@@ -127,7 +127,7 @@ def test_all_mistakes_are_answered_at_once() -> None:
         "server.ports.imaps",
         "server.accounts.mailboxes.1.address",
         "server.accounts.mailboxes.0.address",
-        "server.accounts.aliases.0.targets.0",
+        "server.accounts.aliases.0.targets.0 (sales@example.test)",
         "server.listen.1",
         "mailinfra:passwords",
     ]
@@ -148,7 +148,8 @@ def test_a_secret_in_the_wrong_place_is_not_quoted() -> None:
     assert len(lines) >= 6
     assert not [line for line in lines if "hunter2" in line]
     assert (
-        "server.accounts.mailboxes.0.password: must be 'initial' or 'owned'; the password itself belongs to "
+        "server.accounts.mailboxes.0.password (alice@example.test): must be 'initial' or 'owned'; the "
+        "password itself belongs to "
         "the secret mailinfra:passwords"
     ) in lines
 

@@ -77,14 +77,16 @@ def test_the_same_domain_twice_is_refused() -> None:
 
 def test_an_alias_without_any_target_is_refused() -> None:
     assert refused(accounts(aliases=[{"address": "sales@example.test"}])) == [
-        "server.accounts.aliases.0.targets: has no target, so its mail would be refused; "
+        "server.accounts.aliases.0.targets (sales@example.test): has no target, so its mail would be "
+        "refused; "
         "add 'targets' (here) or 'forwards' (elsewhere)"
     ]
 
 
 def test_an_alias_target_that_does_not_exist_is_refused() -> None:
     assert refused(accounts(aliases=[alias("sales", "alice", "carol")])) == [
-        "server.accounts.aliases.0.targets.1: 'carol@example.test' is neither a mailbox nor an alias; "
+        "server.accounts.aliases.0.targets.1 (sales@example.test): 'carol@example.test' is neither a mailbox "
+        "nor an alias; "
         "declare it, or correct its spelling"
     ]
 
@@ -92,7 +94,8 @@ def test_an_alias_target_that_does_not_exist_is_refused() -> None:
 def test_an_alias_target_outside_is_sent_to_the_forwards() -> None:
     given = accounts(aliases=[{"address": "sales@example.test", "targets": ["eve@elsewhere.example"]}])
     assert refused(given) == [
-        "server.accounts.aliases.0.targets.0: 'eve@elsewhere.example' is in no declared domain; put "
+        "server.accounts.aliases.0.targets.0 (sales@example.test): 'eve@elsewhere.example' is in no declared "
+        "domain; put "
         "it under an "
         "alias's 'forwards', or add 'elsewhere.example' to 'domains'"
     ]
@@ -101,7 +104,8 @@ def test_an_alias_target_outside_is_sent_to_the_forwards() -> None:
 def test_a_forward_inside_is_sent_to_the_targets() -> None:
     given = accounts(aliases=[{"address": "sales@example.test", "forwards": ["alice@example.test"]}])
     assert refused(given) == [
-        "server.accounts.aliases.0.forwards.0: 'alice@example.test' is in a domain of ours; move it "
+        "server.accounts.aliases.0.forwards.0 (sales@example.test): 'alice@example.test' is in a domain of "
+        "ours; move it "
         "to 'targets'"
     ]
 
@@ -111,7 +115,8 @@ def test_an_alias_to_a_mailbox_that_receives_nothing_is_refused() -> None:
         mailboxes=[mailbox("alice"), mailbox("printer", receives=False)], aliases=[alias("sales", "printer")]
     )
     assert refused(given) == [
-        "server.accounts.aliases.0.targets.0: 'printer@example.test' is a mailbox that does not "
+        "server.accounts.aliases.0.targets.0 (sales@example.test): 'printer@example.test' is a mailbox that "
+        "does not "
         "receive mail, "
         "so its mail would bounce; name another one"
     ]
@@ -120,14 +125,16 @@ def test_an_alias_to_a_mailbox_that_receives_nothing_is_refused() -> None:
 def test_a_loop_of_aliases_is_refused_with_its_whole_path() -> None:
     given = accounts(aliases=[alias("a", "b"), alias("b", "alice", "c"), alias("c", "a")])
     assert refused(given) == [
-        "server.accounts.aliases.0.targets: goes round in circles: a@example.test -> b@example.test -> "
+        "server.accounts.aliases.0.targets (a@example.test): goes round in circles: a@example.test -> "
+        "b@example.test -> "
         "c@example.test -> a@example.test; remove one of these targets"
     ]
 
 
 def test_an_alias_to_itself_is_a_loop() -> None:
     assert refused(accounts(aliases=[alias("a", "a")])) == [
-        "server.accounts.aliases.0.targets: goes round in circles: a@example.test -> a@example.test; "
+        "server.accounts.aliases.0.targets (a@example.test): goes round in circles: a@example.test -> "
+        "a@example.test; "
         "remove one of these targets"
     ]
 
@@ -141,7 +148,8 @@ def test_a_chain_that_postfix_would_not_follow_is_refused_where_it_becomes_too_l
     chain = [alias(f"a{number}", f"a{number + 1}") for number in range(300)]
     (line,) = refused(accounts(aliases=[*chain, alias("a300", "alice")]))
     assert line == (
-        "server.accounts.aliases.200.targets: leads through 101 aliases, and 100 are followed; "
+        "server.accounts.aliases.200.targets (a200@example.test): leads through 101 aliases, and 100 are "
+        "followed; "
         "name the last one directly"
     )
 
@@ -169,7 +177,7 @@ def test_groups_of_the_same_people_are_taken_while_postfix_follows_them() -> Non
 
 def test_groups_are_counted_as_postfix_does_and_the_named_remedy_is_taken() -> None:
     assert refused(accounts(mailboxes=people(40), aliases=groups(251, 40))) == [
-        "server.accounts.aliases.0.targets: leads to 10040 addresses, and Postfix follows 10000: each counts "
+        "server.accounts.aliases.0.targets (all@example.test): leads to 10040 addresses, and Postfix follows 10000: each counts "
         "as often as the aliases on the way name it; name the 40 different ones here directly, in place of "
         "these aliases"
     ]
@@ -181,7 +189,7 @@ def test_an_alias_that_postfix_would_not_expand_is_refused() -> None:
     elsewhere = [f"friend{number}@elsewhere.test" for number in range(10001)]
     everybody = {"address": "all@example.test", "forwards": elsewhere}
     assert refused(accounts(aliases=[everybody])) == [
-        "server.accounts.aliases.0.targets: leads to 10001 addresses, and Postfix follows 10000; take some "
+        "server.accounts.aliases.0.targets (all@example.test): leads to 10001 addresses, and Postfix follows 10000; take some "
         "away, or let people write to two aliases in place of this one"
     ]
 
@@ -196,7 +204,7 @@ def test_an_alias_that_grows_with_each_step_is_refused_at_once_where_it_becomes_
 def test_an_alias_domain_stands_for_a_declared_one() -> None:
     domains = [{"name": "example.test"}, {"name": "b.test", "aliasOf": "c.test"}]
     assert refused(accounts(domains=domains)) == [
-        "server.accounts.domains.1.aliasOf: 'c.test' is no declared domain; add it to 'domains'"
+        "server.accounts.domains.1.aliasOf (b.test): 'c.test' is no declared domain; add it to 'domains'"
     ]
 
 
@@ -207,7 +215,7 @@ def test_an_alias_domain_stands_for_no_other_alias_domain() -> None:
         {"name": "c.test", "aliasOf": "b.test"},
     ]
     assert refused(accounts(domains=domains)) == [
-        "server.accounts.domains.2.aliasOf: 'b.test' is an alias domain itself; write 'example.test'"
+        "server.accounts.domains.2.aliasOf (c.test): 'b.test' is an alias domain itself; write 'example.test'"
     ]
 
 
@@ -232,7 +240,8 @@ def test_a_target_in_an_alias_domain_is_sent_to_the_real_one() -> None:
     domains = [{"name": "example.test"}, {"name": "b.test", "aliasOf": "example.test"}]
     aliases = [{"address": "sales@example.test", "targets": ["alice@b.test"]}]
     assert refused(accounts(domains=domains, aliases=aliases)) == [
-        "server.accounts.aliases.0.targets.0: 'alice@b.test' is in an alias domain; write "
+        "server.accounts.aliases.0.targets.0 (sales@example.test): 'alice@b.test' is in an alias domain; "
+        "write "
         "'alice@example.test'"
     ]
 
@@ -243,7 +252,7 @@ def test_an_alias_domain_decides_nothing_of_its_own() -> None:
         {"name": "b.test", "aliasOf": "example.test", "catchAll": "alice@example.test"},
     ]
     assert refused(accounts(domains=domains)) == [
-        "server.accounts.domains.1.catchAll: has no meaning in an alias domain; set it at "
+        "server.accounts.domains.1.catchAll (b.test): has no meaning in an alias domain; set it at "
         "'example.test', for both"
     ]
 
@@ -251,7 +260,8 @@ def test_an_alias_domain_decides_nothing_of_its_own() -> None:
 @pytest.mark.parametrize("key", ["catchAll", "postmaster"])
 def test_whoever_stands_in_for_others_exists(key: str) -> None:
     assert refused(accounts(domains=[{"name": "example.test", key: "carol@example.test"}])) == [
-        f"server.accounts.domains.0.{key}: 'carol@example.test' is neither a mailbox nor an alias; "
+        f"server.accounts.domains.0.{key} (example.test): 'carol@example.test' is neither a mailbox nor an "
+        "alias; "
         "declare it, or "
         "correct its spelling"
     ]
@@ -320,7 +330,8 @@ def test_a_declared_postmaster_is_left_as_declared() -> None:
 @pytest.mark.parametrize("role", ["postmaster", "abuse"])
 def test_a_role_mailbox_receives_mail(role: str) -> None:
     assert refused(accounts(mailboxes=[mailbox("alice"), mailbox(role, receives=False)])) == [
-        "server.accounts.mailboxes.1.receives: must be true here: every domain answers for "
+        f"server.accounts.mailboxes.1.receives ({role}@example.test): must be true here: every domain "
+        "answers for "
         "postmaster and abuse "
         "(RFC 2142); remove it; given False"
     ]
@@ -401,14 +412,16 @@ def test_the_rows_say_what_was_declared_and_no_more() -> None:
 
 def test_an_unknown_protocol_is_refused_with_the_known_ones() -> None:
     assert refused(accounts(mailboxes=[mailbox("alice", protocols=["imap", "smtp"])])) == [
-        "server.accounts.mailboxes.0.protocols.1: must be 'imap', 'pop3' or 'submission'; given 'smtp'"
+        "server.accounts.mailboxes.0.protocols.1 (alice@example.test): must be 'imap', 'pop3' or "
+        "'submission'; given 'smtp'"
     ]
 
 
 def test_a_mailbox_that_neither_receives_nor_sends_is_refused() -> None:
     mailboxes = [mailbox("alice"), mailbox("bob", receives=False, protocols=["imap"])]
     assert refused(accounts(mailboxes=mailboxes)) == [
-        "server.accounts.mailboxes.1.protocols: leaves no use: it neither receives mail nor sends it; "
+        "server.accounts.mailboxes.1.protocols (bob@example.test): leaves no use: it neither receives mail "
+        "nor sends it; "
         "add 'submission', or receive mail"
     ]
 
@@ -416,7 +429,8 @@ def test_a_mailbox_that_neither_receives_nor_sends_is_refused() -> None:
 def test_a_mailbox_that_receives_nothing_has_nothing_to_read() -> None:
     mailboxes = [mailbox("alice"), mailbox("bob", receives=False, protocols=["imap", "submission"])]
     assert refused(accounts(mailboxes=mailboxes)) == [
-        "server.accounts.mailboxes.1.protocols: has mail to read, but 'receives' is false; "
+        "server.accounts.mailboxes.1.protocols (bob@example.test): has mail to read, but 'receives' is "
+        "false; "
         "write [submission] alone, or receive mail"
     ]
 
@@ -424,7 +438,8 @@ def test_a_mailbox_that_receives_nothing_has_nothing_to_read() -> None:
 def test_a_reset_of_a_password_that_the_stack_owns_is_refused() -> None:
     given = accounts(mailboxes=[mailbox("alice"), mailbox("bob", password="owned", reset="forgotten")])
     assert refused(given, passwords={"bob@example.test": "hunter2"}) == [
-        "server.accounts.mailboxes.1.reset: sets nothing with 'password: owned', for the stack decides that "
+        "server.accounts.mailboxes.1.reset (bob@example.test): sets nothing with 'password: owned', for the "
+        "stack decides that "
         "password; change the one in mailinfra:passwords, and remove this line"
     ]
 
@@ -458,7 +473,7 @@ def test_a_rename_from_an_address_that_is_still_there_is_refused() -> None:
     assert refused(
         accounts(mailboxes=[mailbox("alice"), mailbox("bob", renamedFrom="alice@example.test")])
     ) == [
-        "server.accounts.mailboxes.1.renamedFrom: 'alice@example.test' is still declared; "
+        "server.accounts.mailboxes.1.renamedFrom (bob@example.test): 'alice@example.test' is still declared; "
         "remove that entry, or this line"
     ]
 
@@ -466,7 +481,7 @@ def test_a_rename_from_an_address_that_is_still_there_is_refused() -> None:
 def test_two_renames_from_one_address_are_refused() -> None:
     old = {"renamedFrom": "al@example.test"}
     assert refused(accounts(mailboxes=[mailbox("alice", **old), mailbox("bob", **old)])) == [
-        "server.accounts.mailboxes.1.renamedFrom: 'al@example.test' is renamed to "
+        "server.accounts.mailboxes.1.renamedFrom (bob@example.test): 'al@example.test' is renamed to "
         "'alice@example.test' already; "
         "keep one of the two lines"
     ]
@@ -540,7 +555,7 @@ def test_mail_to_delete_is_judged_among_all_other_mistakes() -> None:
     )
     lines = refused(given)
     assert [line.split(": ")[0] for line in lines] == [
-        "server.accounts.mailboxes.0.enabled",
+        "server.accounts.mailboxes.0.enabled (alice@example.test)",
         "server.accounts.deleteMail.0",
         "server.accounts.deleteMail.1",
     ]
@@ -553,10 +568,11 @@ def test_a_malformed_entry_hides_no_other_mistake_and_nobody_is_blamed_for_it() 
         aliases=[alias("sales", "alice"), alias("club", "nobody")],
     )
     assert refused(given) == [
-        "server.accounts.mailboxes.0.enabled: must be true or false; given 'yes'",
+        "server.accounts.mailboxes.0.enabled (alice@example.test): must be true or false; given 'yes'",
         "server.accounts.mailboxes.1.address: 'eve@other.test' is in no declared domain; add "
         "'other.test' to 'domains'",
-        "server.accounts.aliases.1.targets.0: 'nobody@example.test' is neither a mailbox nor an "
+        "server.accounts.aliases.1.targets.0 (club@example.test): 'nobody@example.test' is neither a mailbox "
+        "nor an "
         "alias; declare it, or "
         "correct its spelling",
     ]
@@ -568,7 +584,7 @@ def test_a_malformed_entry_hides_no_other_mistake_and_nobody_is_blamed_for_it() 
         ([{"name": "Bücher.test"}], "domains.0.name: must be lower case"),
         (["bücher.test"], "domains.0: must be a group of settings"),
         (["xn--bcher-kva.test"], "domains.0: must be a group of settings"),
-        ([{"name": "bücher.test", "colour": 1}], "domains.0.colour: is no setting"),
+        ([{"name": "bücher.test", "colour": 1}], "domains.0.colour (bücher.test): is no setting"),
         ("bücher.test", "domains: must be a list"),
         ({"name": "bücher.test"}, "domains: must be a list"),
     ],

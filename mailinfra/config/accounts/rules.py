@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from mailinfra import chains
 from mailinfra.config.accounts import deletions
 from mailinfra.config.accounts.entries import AliasConfig, DomainConfig, MailboxConfig
+from mailinfra.config.accounts.spelling import near_address, near_domain
 from mailinfra.config.model import Mistake
 
 ROLES = ("postmaster", "abuse")
@@ -83,6 +84,13 @@ def _suitability(address: str) -> tuple[int, str]:
     return STAND_INS.index(local) if local in STAND_INS else len(STAND_INS), address
 
 
+Place = tuple[str, int, str]
+"""List, position in it, address."""
+
+_DECLARE = "declare it, or correct its spelling"
+_ELSEWHERE = "Otherwise put it under an alias's 'forwards', or add {!r} to 'domains'"
+
+
 class _Rules:
     def __init__(self, entries: Entries) -> None:
         self.entries = entries
@@ -92,6 +100,12 @@ class _Rules:
         self.by_name = {one.name: one for one in entries.domains.values()}
         self.by_mailbox = {one.address: one for one in entries.mailboxes.values()}
         self.by_alias = {one.address: one for one in entries.aliases.values()}
+        self.homeless_in: dict[str, list[Place]] = {}
+        for place, items in (("mailboxes", entries.mailboxes), ("aliases", entries.aliases)):
+            for index, item in items.items():
+                name = item.address.partition("@")[2]
+                if name not in self.by_name and not self._may_be_declared(name):
+                    self.homeless_in.setdefault(name, []).append((place, index, item.address))
 
     def repeated(self) -> Iterator[Mistake]:
         """Return each name or address that was declared before."""
@@ -138,21 +152,27 @@ class _Rules:
                 place=place, reason=f"{of!r} is the domain itself; name another one, or remove the line"
             )
         elif original is None and not self._may_be_declared(of):
-            yield Mistake(place=place, reason=f"{of!r} is no declared domain; add it to 'domains'")
+            near = near_domain(of, self.by_name.keys() - {domain.name})
+            remedy = f"did you mean {near!r}? Otherwise add it" if near else "add it"
+            yield Mistake(place=place, reason=f"{of!r} is no declared domain; {remedy} to 'domains'")
         elif original is not None and original.alias_of:
             reason = f"{of!r} is an alias domain itself; write {original.alias_of!r}"
             yield Mistake(place=place, reason=reason)
 
     def homeless(self) -> Iterator[Mistake]:
-        """Return each mailbox or alias outside of the domains that take one."""
+        """Return each domain that has mailboxes or aliases and is not declared, once; and each of these in a
+        domain that takes none."""
+        for name, (first, *others) in self.homeless_in.items():
+            more = f", and neither are {len(others)} more entries" if others else ""
+            if len(others) == 1:
+                more = ", and neither is one more entry"
+            reason = f"{first[2]!r} is in no declared domain{more}; {self._add_domain(name)}"
+            yield Mistake(place=(first[0], first[1], "address"), reason=reason)
         for place, items in (("mailboxes", self.entries.mailboxes), ("aliases", self.entries.aliases)):
             for index, item in items.items():
                 local, _, name = item.address.partition("@")
                 domain = self.by_name.get(name)
-                if domain is None and not self._may_be_declared(name):
-                    reason = f"{item.address!r} is in no declared domain; add {name!r} to 'domains'"
-                    yield Mistake(place=(place, index, "address"), reason=reason)
-                elif domain is not None and domain.alias_of:
+                if domain is not None and domain.alias_of:
                     reason = (
                         f"{item.address!r} is in an alias domain, whose addresses are those of "
                         f"{domain.alias_of!r}; write '{local}@{domain.alias_of}'"
@@ -160,15 +180,26 @@ class _Rules:
                     yield Mistake(place=(place, index, "address"), reason=reason)
 
     def targets(self) -> Iterator[Mistake]:
-        """Return each alias target that gets no mail, and each forward that is no forward."""
+        """Return each alias target that gets no mail, once, and each forward that is no forward."""
+        found: dict[str, list[tuple[str | int, ...]]] = {}
         for index, alias in self.entries.aliases.items():
             for number, target in enumerate(alias.targets):
-                if reason := self._unreachable(target):
-                    yield Mistake(place=("aliases", index, "targets", number), reason=f"{target!r} {reason}")
+                found.setdefault(target, []).append(("aliases", index, "targets", number))
+        for target, (first, *others) in found.items():
+            if reason := self._unreachable(target):
+                more = f" (and at {len(others)} more aliases)" if len(others) > 1 else ""
+                more = " (and at one more alias)" if len(others) == 1 else more
+                yield Mistake(place=first, reason=f"{target!r}{more} {reason}")
+        for index, alias in self.entries.aliases.items():
             for number, forward in enumerate(alias.forwards):
                 if forward.partition("@")[2] in self.by_name:
                     reason = f"{forward!r} is in a domain of ours; move it to 'targets'"
                     yield Mistake(place=("aliases", index, "forwards", number), reason=reason)
+
+    def _add_domain(self, name: str) -> str:
+        near = near_domain(name, self.by_name)
+        add = f"add {name!r} to 'domains'"
+        return f"did you mean {near!r}? Otherwise {add}" if near else add
 
     def _may_be_declared(self, domain: str) -> bool:
         """Return whether a malformed part of the lists may have been meant to declare `domain`."""
@@ -179,6 +210,10 @@ class _Rules:
         domain = self.by_name.get(name)
         if target in self.by_alias or target in self.entries.unsure or self._may_be_declared(name):
             return None
+        if domain is None and name in self.homeless_in:
+            return None  # the domain is named with the entries that are in it
+        if domain is None and (near := near_domain(name, self.by_name)):
+            return f"is in no declared domain; did you mean {f'{local}@{near}'!r}? {_ELSEWHERE.format(name)}"
         if domain is None:
             return (
                 f"is in no declared domain; put it under an alias's 'forwards', or add {name!r} to 'domains'"
@@ -188,7 +223,9 @@ class _Rules:
         if target not in self.by_mailbox and self.any_address:
             return None
         if target not in self.by_mailbox:
-            return "is neither a mailbox nor an alias; declare it, or correct its spelling"
+            near = near_address(target, [*self.by_mailbox, *self.by_alias])
+            remedy = f"did you mean {near!r}? Otherwise declare it" if near else _DECLARE
+            return f"is neither a mailbox nor an alias; {remedy}"
         if not self.by_mailbox[target].receives:
             return "is a mailbox that does not receive mail, so its mail would bounce; name another one"
         return None
@@ -240,7 +277,8 @@ class _Rules:
     def roles(self) -> Iterator[Mistake]:
         """Return each domain whose postmaster nobody would be."""
         entries = self.entries
-        if entries.unsure or entries.unreadable or not (entries.aliases or entries.mailboxes):
+        declared = entries.aliases or entries.mailboxes
+        if entries.unsure or entries.unreadable or not declared or self.homeless_in:
             return
         given = role_addresses(list(entries.domains.values()), list(entries.mailboxes.values()), [])
         answered = {*given, *self.by_mailbox, *self.by_alias}
