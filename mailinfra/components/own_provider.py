@@ -66,6 +66,29 @@ class Provider(pulumi.ProviderResource):
         super().__init__("mailinfra", name, {}, opts)
 
 
+class Access(pulumi.CustomResource):
+    """The way in to somebody's database server: tried first, for others wait for minutes."""
+
+    endpoint: Output[str]
+    """Its host and port; unknown in the first preview, so that none of `pulumi-mysql`'s goes there."""
+
+    def __init__(
+        self,
+        name: str,
+        connection: Connection,
+        databases: str,
+        names: Sequence[str],
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        properties = {
+            "connection": connection.properties(),
+            "databases": databases,
+            "names": list(names),
+            "endpoint": None,
+        }
+        super().__init__("mailinfra:index:Access", name, properties, opts)
+
+
 class Schema(pulumi.CustomResource):
     """The tables of the `mail` database, at one revision. They outlive a destroy, rows and all."""
 

@@ -48,7 +48,7 @@ def connected(connection: Mapping[str, Any], read_seconds: int = READ_SECONDS) -
     """
     engine = sqlalchemy.create_engine(
         "mysql+pymysql://",
-        creator=lambda: _connect(connection, read_seconds),
+        creator=lambda: open_link(connection, read_seconds),
         poolclass=NullPool,
         hide_parameters=True,  # an error would print hashes
     )
@@ -92,7 +92,10 @@ def _release(link: Connection, name: str) -> None:
         link.invalidate()  # the server frees the lock of a connection that is gone
 
 
-def _connect(connection: Mapping[str, Any], read_seconds: int) -> "pymysql.Connection[Any]":
+def open_link(
+    connection: Mapping[str, Any], read_seconds: int, connect_seconds: int = CONNECT_SECONDS
+) -> "pymysql.Connection[Any]":
+    """Return a plain connection, to no database where `connection` names none."""
     context = _trusting(connection)
     if not connection.get("verify", True):
         context.check_hostname = False
@@ -103,9 +106,9 @@ def _connect(connection: Mapping[str, Any], read_seconds: int) -> "pymysql.Conne
             port=int(connection["port"]),
             user=connection["user"],
             password=connection["password"],
-            database=connection["database"],
+            database=connection["database"] or None,
             charset="utf8mb4",
-            connect_timeout=CONNECT_SECONDS,
+            connect_timeout=connect_seconds,
             read_timeout=read_seconds,
             ssl=context,
             client_flag=pymysql.constants.CLIENT.FOUND_ROWS,

@@ -65,6 +65,7 @@ class Resource(Protocol):
 
 
 MODULES = {
+    "mailinfra:index:Access": "mailinfra.provider.access",
     "mailinfra:index:Schema": "mailinfra.provider.schema",
     "mailinfra:index:Directory": "mailinfra.provider.directory",
     "mailinfra:index:Rights": "mailinfra.provider.rights",

@@ -56,7 +56,8 @@ class Servicer(ProviderServicer):
     @explained
     async def Check(self, request: proto.CheckRequest, context: Any) -> proto.CheckResponse:  # noqa: ARG002, N802
         """Return completed inputs and every mistake in them."""
-        inputs, mistakes = resource(request.urn).check(plain_map(request.news))
+        handler = resource(request.urn)
+        inputs, mistakes = await asyncio.to_thread(handler.check, plain_map(request.news))
         # Without a property of its own: the engine would print that property's value beside the path.
         failures = [proto.CheckFailure(reason=f"{path}: {reason}") for path, reason in mistakes]
         return proto.CheckResponse(inputs=marked_map(inputs), failures=failures)

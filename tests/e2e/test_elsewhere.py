@@ -136,7 +136,9 @@ def test_destroy_leaves_rows_and_mail_and_external_accounts_are_left_to_somebody
     settings = elsewhere.stack.settings
     elsewhere.stack.remove_secret("passwords")
     elsewhere.stack.configure({**settings, "accounts": "external"})
-    with pytest.raises(EngineError, match=r"database exists"):
+    with pytest.raises(
+        EngineError, match=r"the databases 'mail' and 'roundcube' exists; write 'databases: adopt'"
+    ):
         elsewhere.stack.up()
     mysql.sql(
         "ALTER DATABASE mail CHARACTER SET latin1 COLLATE latin1_swedish_ci"

@@ -41,6 +41,11 @@ class Answers(mocks.Mocks):
             "tls:index/locallySignedCert:LocallySignedCert",
         }:
             computed["certPem"] = f"certificate of {args.name}"
+        elif args.typ == "mailinfra:index:Access":
+            connection = args.inputs["connection"].get(
+                "value", args.inputs["connection"]
+            )  # secret as a whole
+            computed["endpoint"] = f"{connection['host']}:{int(connection['port'])}"
         elif args.typ == "mailinfra:index:Schema":
             computed["revision"] = "head"
         elif args.typ == "mailinfra:index:Directory":

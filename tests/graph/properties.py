@@ -21,6 +21,7 @@ KEY = "tls:index/privateKey:PrivateKey"
 REQUEST = "tls:index/certRequest:CertRequest"
 CA = "tls:index/selfSignedCert:SelfSignedCert"
 CERTIFICATE = "tls:index/locallySignedCert:LocallySignedCert"
+ACCESS = "mailinfra:index:Access"
 DIRECTORY, RIGHTS, SCHEMA = "mailinfra:index:Directory", "mailinfra:index:Rights", "mailinfra:index:Schema"
 
 
@@ -190,6 +191,7 @@ FACTS: dict[str, dict[str, Fact]] = {
         "earlyRenewalHours": UPDATES_UNREAD,
         "validityPeriodHours": REPLACES_UNREAD,
     },
+    ACCESS: {"connection.*": UPDATES_UNREAD, "databases": UPDATES_UNREAD, "names[*]": UPDATES_UNREAD},
     SCHEMA: {"connection.*": UPDATES_UNREAD, "revision": UPDATES},
     RIGHTS: {"connection.*": UPDATES_UNREAD, "hosts.*": UPDATES_UNREAD, "rights.*.*": UPDATES},
     DIRECTORY: {

@@ -5,7 +5,7 @@ of services (database.py).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -15,7 +15,7 @@ from pulumi import Input, Output, Resource, ResourceOptions
 
 from mailinfra.components.database.users import DATABASES, password
 from mailinfra.components.handles import Identity
-from mailinfra.components.own_provider import Connection
+from mailinfra.components.own_provider import Access, Connection
 from mailinfra.config.storage import ExternalDatabaseConfig
 from mailinfra.containers.config_volumes import Folder
 from mailinfra.containers.durability import durable
@@ -193,25 +193,24 @@ def login_values(server: OwnServer, deploy: Input[str], health: Input[str]) -> d
 
 
 def existing(name: str, server: ExistingServer, child: ResourceOptions) -> Reached:
-    """Return somebody's server, which is taken to answer."""
+    """Return somebody's server, once it has let us in."""
     given = server.given
     ca = text_of(given.ca_file) if given.ca_file is not None else ""
     secret = Output.secret(server.password)
-    endpoint = Output.from_input(f"{given.host}:{given.port}")
+    connection = Connection(
+        host=given.host, port=given.port, user=given.administrator, password=secret, ca=ca
+    )
+    access = Access(
+        f"{name}-access", replace(connection, database=""), given.databases.value, DATABASES, child
+    )
     return Reached(
         host=Output.from_input(given.host),
         port=given.port,
         ca=Output.from_input(ca),
-        connection=Connection(
-            host=given.host,
-            port=given.port,
-            user=given.administrator,
-            password=secret,
-            ca=ca,
-        ),
+        connection=connection,
         # This provider cannot be told a CA. It asks the public ones, or with another one nobody.
         provider=_provider(
-            name, endpoint, given.administrator, secret, "skip-verify" if ca else "true", child
+            name, access.endpoint, given.administrator, secret, "skip-verify" if ca else "true", child
         ),
         data=None,
     )
