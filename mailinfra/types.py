@@ -11,7 +11,14 @@ from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    WithJsonSchema,
+)
 
 from mailinfra.addresses import LABEL, alias_address, ascii_domain, email_address, foreign_address
 
@@ -19,6 +26,9 @@ SIZE = re.compile(r"([1-9][0-9]{0,8})([KMG])")
 IMAGE = re.compile(
     r"(?P<name>[a-z0-9][a-z0-9._/:-]*?)(:(?P<tag>[\w][\w.-]{0,127}))?(@sha256:(?P<digest>[0-9a-f]{64}))?"
 )
+BROADEST_PROXY = {4: 2**24, 6: 2**96}
+"""IP version -> most addresses of a subnet whose word is believed: one /8, or one /32."""
+
 MIB = 1024**2
 UNITS = {"K": 1024, "M": MIB, "G": 1024 * MIB}
 
@@ -54,6 +64,58 @@ def ip_address(value: str) -> str:
         raise ValueError("is no IP address; write one like '192.0.2.1' or '2001:db8::1'") from None
 
 
+def is_loopback(value: str) -> bool:
+    """Return whether a name or an address is whoever looks it up: in a container that is the container."""
+    try:
+        address = ipaddress.ip_address(value)
+    except ValueError:
+        return value == "localhost"
+    mapped = getattr(address, "ipv4_mapped", None) or address
+    return bool(mapped.is_loopback or mapped.is_unspecified)
+
+
+def resolver_address(value: str) -> str:
+    """Return the address of a DNS server as a container reaches it; raise ValueError for its own loopback."""
+    address = ip_address(value)
+    if is_loopback(address):
+        raise ValueError(
+            f"{address} is in Postfix's container the container itself, where no DNS server runs, and mail "
+            "from everybody would be put off; write 'resolvers: host', which asks what the host's "
+            "/etc/resolv.conf names, on its loopback, too; or let the server listen on the network's gateway "
+            "and name that"
+        )
+    return address
+
+
+def proxy(value: str) -> str:
+    """Return `host`, an address or a subnet that a reverse proxy comes from; raise ValueError for others."""
+    if value == "host":
+        return value
+    if is_loopback(value.partition("/")[0]):
+        raise ValueError(
+            f"{value} is in webmail's container the container itself, and every visitor would be redirected "
+            "in a circle; write 'host' for a proxy on this machine, which reaches the container from the "
+            "network's gateway"
+        )
+    if "/" not in value:
+        try:
+            return str(ipaddress.ip_address(value))
+        except ValueError:
+            raise ValueError(
+                "is neither 'host' nor an address nor a subnet; write one of them, like '192.0.2.80' or "
+                "'172.18.0.0/16': names are not looked up"
+            ) from None
+    try:
+        network = ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        raise ValueError("is no subnet; write one like '172.18.0.0/16'") from None
+    if value.partition("/")[0] != str(network.network_address):
+        raise ValueError(f"must be written as the network itself: {str(network)!r}")
+    if network.num_addresses > BROADEST_PROXY[network.version]:
+        raise ValueError("would believe half the world on who it is; write the proxy's own subnet")
+    return str(network)
+
+
 def within(value: str, network: IPv4Network | IPv6Network) -> bool:
     """Return whether `value` is an IP address inside of `network`; a name is not."""
     try:
@@ -87,6 +149,12 @@ def size_in_bytes(value: object) -> int:
     if match is None:
         raise ValueError("is no size; write a whole number and K, M or G, like '50M'")
     return int(match[1]) * UNITS[match[2]]
+
+
+def size_text(value: int) -> str:
+    """Return a size in bytes as a person writes it."""
+    unit = next((unit for unit in ("G", "M", "K") if value % UNITS[unit] == 0), None)
+    return f"{value // UNITS[unit]}{unit}" if unit else str(value)
 
 
 def port(value: object) -> int:
@@ -161,13 +229,18 @@ HostName = Annotated[str, *_text(host_name, "host", "db.example.org")]
 EmailAddress = Annotated[str, *_text(email_address, "idn-email", "alice@example.org")]
 AliasAddress = Annotated[str, *_text(alias_address, "idn-email", "sales@example.org")]
 ForeignAddress = Annotated[str, *_text(foreign_address, "idn-email", "alice@elsewhere.example")]
+ResolverAddress = Annotated[str, *_text(resolver_address, "ip-address", "192.0.2.53")]
+Proxy = Annotated[str, *_text(proxy, "proxy", "host")]
 LoginName = Annotated[str, AfterValidator(login_name)]
 IpAddress = Annotated[str, *_text(ip_address, "ip-address", "192.0.2.80")]
-ByteSize = Annotated[int, BeforeValidator(size_in_bytes), WithJsonSchema(_SIZE)]
+_AS_SIZE = PlainSerializer(size_text, return_type=str, when_used="json")
+_OFF = PlainSerializer(lambda port: False if port is None else port, when_used="json")
+
+ByteSize = Annotated[int, BeforeValidator(size_in_bytes), _AS_SIZE, WithJsonSchema(_SIZE)]
 FilePath = Annotated[str, Field(min_length=1, json_schema_extra={"format": "path"})]
 Port = Annotated[int, PlainValidator(port), WithJsonSchema(_PORT)]
 PortOrOff = Annotated[
-    int | None, PlainValidator(port_or_off), WithJsonSchema({"anyOf": [_PORT, {"const": False}]})
+    int | None, PlainValidator(port_or_off), _OFF, WithJsonSchema({"anyOf": [_PORT, {"const": False}]})
 ]
 Subnet4 = Annotated[IPv4Network, PlainValidator(subnet4), WithJsonSchema(_SUBNET4)]
 Subnet6 = Annotated[IPv6Network, PlainValidator(subnet6), WithJsonSchema(_SUBNET6)]

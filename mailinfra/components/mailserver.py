@@ -157,6 +157,7 @@ class MailServer(ComponentResource):
                 postfix=postfix.peer,
                 ports=server.ports,
                 webmail=server.webmail,
+                gateways=server.network.gateways(),
                 limits=server.limits,
             ),
             child,

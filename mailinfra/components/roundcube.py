@@ -4,6 +4,7 @@ Owns the container and the rendered configuration. Does not own the database or 
 the certificate (certificates.py). It keeps no data: contacts, settings and sessions are rows.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +64,9 @@ class RoundcubeArgs:
 
     identity: Identity
     """What it shows to browsers."""
+
+    gateways: Sequence[str] = ()
+    """Addresses under which the host itself reaches the container."""
 
     database: DatabaseLogin
     """Where it keeps contacts, settings and sessions."""
@@ -189,7 +193,7 @@ def values(args: RoundcubeArgs) -> dict[str, Any]:
         "hostname": args.hostname,
         "ports": args.ports,
         "listen": args.place.inner_ports(PORTS),
-        "webmail": args.webmail,
+        "reverse_proxies": args.webmail.proxies(args.gateways),
         "limits": args.limits,
         "upload_size": upload,
         "post_size": upload + MIB,

@@ -4,11 +4,12 @@ Owns the rules between passwords and mailboxes. Does not own how the file is rea
 pulumi's side (load.py).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mailinfra.addresses import email_address
+from mailinfra.config.accounts.spelling import near_address
 from mailinfra.hashes import fault
 
 
@@ -27,6 +28,9 @@ class Beside:
 
     mistakes: Sequence[str] = ()
     """Lines about the keys themselves."""
+
+    local_daemon: bool = False
+    """Whether the Docker daemon sees this machine's folders: then those that it is to mount are looked at."""
 
 
 def with_accounts(given: Any) -> tuple[Any, str | None, list[str]]:
@@ -56,8 +60,10 @@ def by_stored_address(passwords: Mapping[str, str]) -> dict[str, str]:
     return {stored_address(address): password for address, password in sorted(passwords.items())}
 
 
-def password_mistakes(passwords: Any, accounts: Any) -> Iterator[str]:
+def password_mistakes(passwords: Any, accounts: Any, told: Iterable[str] = ()) -> Iterator[str]:
     """Return a line for each declared password that cannot be used, quoting none of them.
+
+    An address that `told`, the lines before, says to be no mailbox is not named once more.
 
     `accounts` is what a person wrote, before any check: so these mistakes are told together with all others;
     None where it could not be read, so that no mailbox is missed.
@@ -72,6 +78,8 @@ def password_mistakes(passwords: Any, accounts: Any) -> Iterator[str]:
         accounts = None  # one of these may be meant: its own line says what is wrong with it
     first: dict[str, str] = {}
     for address, password in sorted(passwords.items()):
+        if any(repr(address) in line and "is neither a mailbox" in line for line in told):
+            continue
         if reason := _key_fault(address, first, accounts, mailboxes):
             yield f"mailinfra:passwords: {address!r} {reason}"
         first.setdefault(_meant(address), address)
@@ -99,7 +107,11 @@ def _key_fault(
     except ValueError as error:
         return str(error)
     is_known = accounts is None or meant in mailboxes
-    return None if is_known else "is no declared mailbox; add it, or remove the password"
+    if is_known:
+        return None
+    near = near_address(meant, mailboxes)
+    remedy = f"did you mean {near!r}? Otherwise add it" if near else "add it"
+    return f"is no declared mailbox; {remedy}, or remove the password"
 
 
 def _meant(address: str) -> str:

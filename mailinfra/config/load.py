@@ -7,6 +7,7 @@ modules beside it) or any resource.
 
 import difflib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from pydantic import ValidationError
 
 from mailinfra.config.beside import Beside, by_stored_address, password_mistakes, with_accounts
 from mailinfra.config.explanation import explain
+from mailinfra.config.host_folder import fault, is_local
 from mailinfra.config.server import ServerConfig
 
 __all__ = ["Secrets", "ServerConfig", "check", "load", "load_secrets"]
@@ -74,11 +76,12 @@ def check(given: Any, beside: Beside) -> ServerConfig:
     try:
         server = ServerConfig.model_validate(given)
     except ValidationError as error:
-        lines += explain(error, accounts_file)
+        lines += explain(error, accounts_file, given)
     lines += beside.mistakes
-    lines += password_mistakes(beside.passwords, declared)
+    lines += password_mistakes(beside.passwords, declared, tuple(lines))
     if server is not None:
         lines += unpaired(server, beside)
+        lines += unusable_folders(server, beside)
     if lines or server is None:
         raise pulumi.RunError("\n  ".join(["the configuration of this stack is not valid:", *lines]))
     return server
@@ -91,7 +94,8 @@ def beside(config: pulumi.Config) -> Beside:
         passwords=None if passwords is None else _value(passwords),
         database_password=config.get("databasePassword") is not None,
         smarthost_password=config.get("smarthostPassword") is not None,
-        mistakes=tuple(misplaced(config)),
+        mistakes=(*misplaced(config), *unusable(config)),
+        local_daemon=is_local(os.environ, pulumi.Config("docker").get("host")),
     )
 
 
@@ -108,6 +112,25 @@ def misplaced(config: pulumi.Config) -> Iterator[str]:
                 f"did you mean {start + near[0]!r}?" if near else f"all settings stand under {start}server"
             )
             yield f"{start}{key}: is read by nothing; {remedy}"
+
+
+def unusable(config: pulumi.Config) -> Iterator[str]:
+    """Return each secret text that no login could work with; quote none."""
+    for key in ("databasePassword", "smarthostPassword"):
+        text = config.get(key)
+        if text is not None and (not text or any(ord(character) < 32 for character in text)):
+            what = "is empty" if not text else "holds a line end or another control character"
+            yield (
+                f"{config.full_key(key)}: {what}; set it again without: `pulumi config set --secret {key}` "
+                "asks for it"
+            )
+
+
+def unusable_folders(server: ServerConfig, beside: Beside) -> Iterator[str]:
+    """Return each folder of this machine that a container could not use."""
+    path = server.storage.mail.host_path
+    if beside.local_daemon and path is not None and (reason := fault(path)):
+        yield f"server.storage.mail.hostPath: {reason}"
 
 
 def _value(text: str) -> Any:

@@ -4,13 +4,13 @@ Owns limits, checks on arriving mail, webmail's reverse proxy and the smarthost.
 (network.py).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 from pydantic import Field
 
 from mailinfra.config.model import Mistake, Model
-from mailinfra.types import ByteSize, FilePath, HostName, IpAddress, LoginName, Port
+from mailinfra.types import ByteSize, FilePath, HostName, LoginName, Port, Proxy, is_loopback
 
 LEAST_MESSAGE = 64 * 1024
 """Bytes that every server must take: RFC 5321, section 4.5.3.1.7."""
@@ -80,9 +80,17 @@ class ReceivingConfig(Model):
 class WebmailConfig(Model):
     """How webmail is reached."""
 
-    reverse_proxy: IpAddress | None = None
-    """IP address of a proxy that answers over HTTPS and passes requests to `ports.webmailRedirect` in plain
-    HTTP. What it says about the client's address is then believed."""
+    reverse_proxy: Proxy | None = None
+    """A proxy that answers over HTTPS and passes requests to `ports.webmailRedirect` in plain HTTP: `host`
+    for one on this machine or in a container that goes through the machine's ports, else the address or the
+    subnet that it comes from. What it says about the client's address is then believed.
+    docs/reverse-proxies.md has nginx, Caddy and Traefik."""
+
+    def proxies(self, gateways: Sequence[str]) -> list[str]:
+        """Return the addresses or subnets that a proxy comes from; `gateways` are the host's own."""
+        if self.reverse_proxy == "host":
+            return [*gateways]
+        return [] if self.reverse_proxy is None else [self.reverse_proxy]
 
 
 class SmarthostConfig(Model):
@@ -103,7 +111,14 @@ class SmarthostConfig(Model):
     """PEM file with the CA that signed the smarthost's certificate, where that is no public one."""
 
     def contradictions(self) -> Iterator[Mistake]:
-        """Return a CA file that cannot be used."""
+        """Return a host that is the container itself, and a CA file that cannot be used."""
+        if is_loopback(self.host):
+            reason = (
+                f"{self.host} is in Postfix's container the container itself, and mail would go round in "
+                "circles; write a name or an address of this machine that containers reach, like the "
+                "network's gateway"
+            )
+            yield Mistake(place=("host",), reason=reason)
         if self.ca_file is None:
             return
         from mailinfra.config import pem

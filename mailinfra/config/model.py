@@ -111,6 +111,26 @@ class Model(BaseModel):
         return mistake
 
 
+class ListOrWord:
+    """In an `Annotated[Items[X], ListOrWord("host")]`: a person may write the word for the empty list."""
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        def parse(value: Any) -> Any:
+            if value == self.word:
+                return []
+            if isinstance(value, str):
+                raise ValueError(f"must be {self.word!r} or a list")
+            return value
+
+        return core_schema.no_info_before_validator_function(parse, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> Any:
+        return {"anyOf": [{"const": self.word}, handler(schema)]}
+
+
 class Word:
     """In an `Annotated[X | None, Word("own")]`: a person writes the word and the program sees None."""
 

@@ -90,6 +90,10 @@ class NetworkConfig(Model):
             )
             yield Mistake(place=("subnet6",), reason=reason)
 
+    def gateways(self) -> list[str]:
+        """Return the first address of each subnet: the host itself, as its containers see it."""
+        return [str(subnet[1]) for subnet in (self.subnet, self.subnet6) if subnet is not None]
+
 
 def _usable(network: IPv4Network | IPv6Network) -> bool:
     first = network.network_address

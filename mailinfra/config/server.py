@@ -4,7 +4,7 @@ Owns what crosses two sections. Does not own a section, nor where the form comes
 """
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -12,10 +12,13 @@ from mailinfra.config.accounts.lists import AccountsConfig
 from mailinfra.config.certificate import CertificateConfig, covers
 from mailinfra.config.images import ImagesConfig
 from mailinfra.config.mail import LimitsConfig, ReceivingConfig, SmarthostConfig, WebmailConfig
-from mailinfra.config.model import Items, Mistake, Model, Word
+from mailinfra.config.model import Items, ListOrWord, Mistake, Model, Word
 from mailinfra.config.network import NetworkConfig, PortsConfig
 from mailinfra.config.storage import DatabaseConfig, Databases, StorageConfig
-from mailinfra.types import DomainName, IpAddress, OnDestroy, within
+from mailinfra.types import DomainName, IpAddress, OnDestroy, ResolverAddress, within
+
+LOCAL = {"127.0.0.1", "0.0.0.0"}  # noqa: S104
+"""Addresses to listen on with which the machine reaches its own ports at 127.0.0.1."""
 
 MOST_ADDRESSES = 6
 """Addresses to publish ports on: inside, each has a port of its own, 10,000 above the one before."""
@@ -63,8 +66,12 @@ class ServerConfig(Model):
     webmail: WebmailConfig = WebmailConfig()
     """How webmail is reached."""
 
-    resolvers: Items[IpAddress] = Field(default=(), examples=[["192.0.2.53"]])
-    """DNS servers that Postfix asks, in place of Docker's."""
+    resolvers: Annotated[Items[ResolverAddress], ListOrWord("host")] = Field(
+        default=(), examples=[["192.0.2.53"]]
+    )
+    """DNS servers that Postfix asks. `host`, the default: those of the host's own /etc/resolv.conf, through
+    Docker, which asks them on the host's behalf, so one on its loopback (unbound, systemd-resolved) works,
+    too. Otherwise addresses that a container reaches, the network's gateway among them."""
 
     smarthost: SmarthostConfig | None = None
     """A server that all mail leaves through; without it each message goes to its recipient's own server."""
@@ -93,6 +100,18 @@ class ServerConfig(Model):
         is_local = all(address in {"127.0.0.1", "::1"} for address in self.listen)
         return self.listen[0] if is_local else self.hostname
 
+    def record(self) -> dict[str, Any]:
+        """Return every setting as it holds, defaults included, in the words that a person writes.
+
+        Without the accounts, whose rows are compared one by one, and without the values of the driver's
+        options: a share's password may stand there.
+        """
+        settings = self.model_dump(mode="json", by_alias=True, exclude={"accounts"})
+        settings["certificate"] = settings["certificate"] or "own"
+        settings["resolvers"] = settings["resolvers"] or "host"
+        settings["storage"]["mail"]["driverOptions"] = sorted(self.storage.mail.driver_options)
+        return settings
+
     def contradictions(self) -> Iterator[Mistake]:
         """Return the settings of different sections that contradict each other."""
         names = self.certificate.names() if self.certificate else None
@@ -112,6 +131,12 @@ class ServerConfig(Model):
         if self.webmail.reverse_proxy and self.ports.webmail_redirect is None:
             reason = "needs 'ports.webmailRedirect', which is off: the proxy asks there; write a port"
             yield Mistake(place=("webmail", "reverseProxy"), reason=reason, about=("ports",))
+        if self.webmail.reverse_proxy == "host" and LOCAL.isdisjoint(self.listen):
+            reason = (
+                "asks at 127.0.0.1, and 'listen' does not name it; add '127.0.0.1' there, or write the "
+                "address that the proxy's requests come from"
+            )
+            yield Mistake(place=("webmail", "reverseProxy"), reason=reason, given="host", about=("listen",))
         if self.smarthost and self.smarthost.host in {self.hostname, *self.addresses}:
             reason = (
                 f"{self.smarthost.host} is this server itself, and mail would go round in circles; "
@@ -125,7 +150,11 @@ class ServerConfig(Model):
     def _addresses_in_subnets(self) -> Iterator[Mistake]:
         places: list[tuple[tuple[str | int, ...], str]] = [
             *((("addresses", index), one) for index, one in enumerate(self.addresses)),
-            *((("resolvers", index), one) for index, one in enumerate(self.resolvers)),
+            *(
+                (("resolvers", index), one)
+                for index, one in enumerate(self.resolvers)
+                if one not in self.network.gateways()  # the host itself, as its containers see it
+            ),
             *((("listen", index), one) for index, one in enumerate(self.listen)),
         ]
         if self.database.external:

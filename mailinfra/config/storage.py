@@ -5,16 +5,14 @@ Owns which choices go together. Does not own volumes or servers (components/).
 
 from collections.abc import Iterator
 from enum import StrEnum
-from ipaddress import IPv4Network
 from pathlib import PurePosixPath
 from typing import Annotated
 
 from pydantic import Field
 
 from mailinfra.config.model import Mistake, Model
-from mailinfra.types import MIB, ByteSize, FilePath, HostName, LoginName, OnDestroy, Port, within
+from mailinfra.types import MIB, ByteSize, FilePath, HostName, LoginName, OnDestroy, Port, is_loopback
 
-LOOPBACK = IPv4Network("127.0.0.0/8")
 LEAST_DATABASE_MEMORY = 256 * MIB
 
 
@@ -49,7 +47,7 @@ class ExternalDatabaseConfig(Model):
 
     def contradictions(self) -> Iterator[Mistake]:
         """Return a host that is another one in each container, and a CA file that cannot be used."""
-        if self.host == "localhost" or within(self.host, LOOPBACK) or self.host == "::1":
+        if is_loopback(self.host):
             reason = (
                 f"{self.host} is in each container the container itself; write a name or an address under "
                 "which the containers reach the server, too"

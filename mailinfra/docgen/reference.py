@@ -12,6 +12,7 @@ KINDS = {
     "host": "name or IP address",
     "idn-email": "mail address",
     "ip-address": "IP address",
+    "proxy": "`host`, an IP address or a subnet",
     "ipv4-subnet": "IPv4 subnet",
     "ipv6-subnet": "IPv6 subnet",
     "port": "port, 1 to 65535",

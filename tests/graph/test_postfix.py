@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from mailinfra.components.postfix import Postfix, PostfixArgs
+from mailinfra.components.postfix import Postfix, PostfixArgs, smarthost_login
 from mailinfra.config import pem
 from mailinfra.config.mail import SmarthostConfig
 from mailinfra.types import OnDestroy
@@ -123,8 +123,19 @@ def test_a_smarthost_with_a_login_is_verified_and_its_password_is_a_secret_file(
     assert "relayhost = [smart.test]:465\n" in text
     assert "smtp_tls_security_level = secure\n" in text
     assert "smtp_tls_CAfile = /etc/postfix/tls/smarthost-ca.pem\n" in text
-    assert files(engine, "run-secrets")["smarthost"] == "[smart.test]:465 us:hunter3\n"
+    assert files(engine, "run-secrets")["smarthost"] == "/^\\[smart\\.test\\]\\:465()$/ us:hunter3${1}\n"
     assert files(engine, "etc-postfix")["tls/smarthost-ca.pem"] == "its ca\n"
+
+
+@pytest.mark.parametrize(
+    ("password", "line"),
+    [
+        ("ends in a blank ", "/^\\[s\\.test\\]\\:587()$/ us:ends in a blank ${1}\n"),
+        ("$1 costs $$", "/^\\[s\\.test\\]\\:587()$/ us:$$1 costs $$$$${1}\n"),
+    ],
+)
+def test_a_smarthosts_password_reaches_postfix_with_every_character(password: str, line: str) -> None:
+    assert smarthost_login("s.test", 587, "us", password) == line
 
 
 def test_a_smarthost_without_a_login_needs_no_secret_and_still_gets_no_clear_text(engine: Engine) -> None:

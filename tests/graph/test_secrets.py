@@ -8,7 +8,7 @@ import pulumi
 import pytest
 from pulumi.runtime import set_all_config
 
-from mailinfra.config.load import Secrets, load_secrets
+from mailinfra.config.load import Secrets, load_secrets, unusable
 from tests.graph.conftest import Engine, declare
 
 
@@ -60,3 +60,21 @@ def test_what_is_not_there_is_none(stack: Engine) -> None:
     found = loaded()
     assert found.database_password is None
     assert found.smarthost_password is None
+
+
+@pytest.mark.parametrize("text", ["", "right\n", "tab\there"])
+def test_a_password_that_no_login_could_use_is_named_and_not_quoted(stack: Engine, text: str) -> None:
+    set_all_config({"mailinfra:smarthostPassword": text}, ["mailinfra:smarthostPassword"])
+    found: list[str] = []
+    declare(lambda: found.extend(unusable(pulumi.Config("mailinfra"))))
+    (line,) = found
+    assert line.startswith("mailinfra:smarthostPassword: ")
+    assert "right" not in line
+    assert "`pulumi config set --secret smarthostPassword` asks for it" in line
+
+
+def test_a_password_may_end_in_a_blank(stack: Engine) -> None:
+    set_all_config({"mailinfra:smarthostPassword": "ends in a blank "}, ["mailinfra:smarthostPassword"])
+    found: list[str] = []
+    declare(lambda: found.extend(unusable(pulumi.Config("mailinfra"))))
+    assert not found

@@ -48,8 +48,14 @@ def refused(given: Any, **beside: Any) -> list[str]:
 
 
 def _beside(
-    passwords: Any = None, database_password: bool = False, smarthost_password: bool = False
+    passwords: Any = None,
+    database_password: bool = False,
+    smarthost_password: bool = False,
+    local_daemon: bool = False,
 ) -> Beside:
     return Beside(
-        passwords=passwords, database_password=database_password, smarthost_password=smarthost_password
+        passwords=passwords,
+        database_password=database_password,
+        smarthost_password=smarthost_password,
+        local_daemon=local_daemon,
     )

@@ -21,6 +21,7 @@ SERVER = server.values(own_server())
 LOGINS = server.login_values(own_server(), "sample-deploy", "sample-health")
 WEBMAIL = roundcube.values(roundcube_args())
 BEHIND_A_PROXY = WebmailConfig.model_validate({"reverseProxy": "192.0.2.9"})
+ON_THE_HOST = WebmailConfig.model_validate({"reverseProxy": "host"})
 
 VALUES: dict[str, dict[str, Any]] = {
     "mysql/conf.d/mailinfra.cnf": SERVER,
@@ -161,8 +162,11 @@ def test_no_sender_can_be_invented() -> None:
 
 def test_nobody_is_believed_on_a_visitors_address_unless_a_proxy_is_named() -> None:
     assert "$config['proxy_whitelist'] = [];" in webmail_file("mailinfra.php")
-    behind = webmail_file("mailinfra.php", webmail=BEHIND_A_PROXY)
-    assert "$config['proxy_whitelist'] = ['192.0.2.9'];" in behind
+    assert "RemoteIP" not in webmail_file("tls.conf")
+    behind = webmail_file("tls.conf", webmail=BEHIND_A_PROXY)
+    assert re.findall(r"^RemoteIPInternalProxy (.*)$", behind, re.M) == ["192.0.2.9"]
+    behind = webmail_file("tls.conf", webmail=ON_THE_HOST, gateways=["192.0.2.1", "2001:db8::1"])
+    assert re.findall(r"^RemoteIPInternalProxy (.*)$", behind, re.M) == ["192.0.2.1", "2001:db8::1"]
 
 
 def test_session_cookies_are_for_https_and_not_for_scripts() -> None:
@@ -180,8 +184,9 @@ def test_plain_http_leads_to_https_for_everybody() -> None:
 
 
 def test_a_reverse_proxy_alone_is_served_in_plain_http() -> None:
-    text = webmail_file("tls.conf", webmail=BEHIND_A_PROXY)
-    assert """<If "%{HTTPS} != 'on' && !(%{REMOTE_ADDR} -ipmatch '192.0.2.9')">""" in text
+    text = webmail_file("tls.conf", webmail=ON_THE_HOST, gateways=["192.0.2.1", "2001:db8::1"])
+    peers = "".join(f" && !(%{{CONN_REMOTE_ADDR}} -ipmatch '{one}')" for one in ("192.0.2.1", "2001:db8::1"))
+    assert f"""<If "%{{HTTPS}} != 'on'{peers}">""" in text, "the connection's own peer, not who it names"
 
 
 def test_webmails_certificate_and_key_are_not_swapped() -> None:

@@ -29,7 +29,7 @@ $config['session_samesite'] = 'Lax';
 $config['session_lifetime'] = 30; // minutes
 $config['ip_check'] = false; // mobile clients change addresses
 $config['cipher_method'] = 'AES-256-CBC'; // of the passwords in sessions; its key has 32 characters
-$config['proxy_whitelist'] = [];
+$config['proxy_whitelist'] = []; // Apache has judged the proxy (tls.conf), and tells the visitor's own address
 
 // One login form for one server: whole addresses, no host to choose, a few guesses a minute.
 $config['login_username_filter'] = 'email';
