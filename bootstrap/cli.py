@@ -14,7 +14,9 @@ from bootstrap import checks, health, repair, summary, volumes
 from bootstrap.commands import pass_through
 from bootstrap.docker_engine import stop_docker, version
 from bootstrap.machine import Machine
-from bootstrap.packages import bring_packages, bring_uv
+from bootstrap.packages import bring_packages, bring_uv, trusting
+from bootstrap.plan import consent
+from bootstrap.plan.engine import Plan
 from bootstrap.ports import require_free_ports
 from bootstrap.problem import Problem
 from bootstrap.pulumi_cli import Absent, stack_file
@@ -27,22 +29,28 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 
 def up(machine: Machine, arguments: argparse.Namespace) -> int:
-    """Bring what is missing, put right what was interrupted, preview, update, and end with a summary."""
+    """Bring what is missing, put right what was interrupted, say what would change, make it so."""
     takeover = switch("TAKEOVER", arguments.takeover)
+    diff, yes = switch("DIFF", arguments.diff), switch("YES", arguments.yes)
     it = ready(machine, arguments.stack)
     with updating(machine, it.stack):
-        return bring_up(it, arguments, takeover=takeover)
+        return bring_up(it, arguments, takeover=takeover, diff=diff, yes=yes)
 
 
-def bring_up(it: Ready, arguments: argparse.Namespace, *, takeover: bool) -> int:
+def bring_up(it: Ready, arguments: argparse.Namespace, *, takeover: bool, diff: bool, yes: bool) -> int:
     """Put right what was interrupted, update, and say what then runs; 1 where not all of it does."""
     machine = it.pulumi.machine
     refuse_clashes(it)
-    found = repair.repair(it.pulumi, it.stack, taken_over=take_over(arguments), takeover=takeover)
-    if found.record.is_new:
+    repair.repair(it.pulumi, it.stack, taken_over=take_over(arguments), takeover=takeover)
+    plan = it.pulumi.plan(it.stack)
+    if not show_plan(it, plan, diff):
+        return 1
+    if consent.asks(plan, yes=yes) and not consent.agrees(machine.report, sys.stdin.readline):
+        return 1
+    if plan.is_new:
         machine.report.say(f"\n{summary.NEW}")
     machine.report.say()
-    if code := it.pulumi.show("up", "--yes", "--stack", it.stack):
+    if code := it.pulumi.show("up", "--yes", "--skip-preview", "--stack", it.stack):
         return failed(it, arguments, code)
     outputs = it.pulumi.outputs(it.stack)
     certificate = summary.write_certificate(outputs, machine.data / f"{it.stack}-ca.pem")
@@ -86,18 +94,34 @@ def refuse_clashes(it: Ready) -> None:
 
 
 def preview(machine: Machine, arguments: argparse.Namespace) -> int:
-    """Show what `up` would change, property by property."""
+    """Say what `up` would change; DIFF=1 shows each property, too."""
+    diff = switch("DIFF", arguments.diff)
     it = ready(machine, arguments.stack)
     refuse_clashes(it)
     found = survey(it.pulumi, it.stack)
     if lines := repair.foretell(it.pulumi, found, take_over(arguments)):
-        machine.report.say(f"\nBefore what Pulumi shows below, {command('up', arguments)} will")
+        machine.report.say(f"\nBefore what follows, {command('up', arguments)} will")
         for line in lines:
             machine.report.say(f"  - {line}")
-    if found.record.is_new:
-        machine.report.say(f"\n{summary.NEW}")
-    machine.report.say()
-    return it.pulumi.show("preview", "--diff", "--stack", it.stack)
+    plan = it.pulumi.plan(it.stack)
+    if not show_plan(it, plan, diff):
+        return 1
+    if plan.steps:
+        more = "" if diff else f"; {command('preview DIFF=1', arguments)} shows every property"
+        machine.report.say(f"\n{command('up', arguments)} makes it so{more}.")
+    return 0
+
+
+def show_plan(it: Ready, plan: Plan, diff: bool) -> bool:
+    """Show the plan in words, and on demand the engine's own; return whether there is one."""
+    report = it.pulumi.machine.report
+    there = volumes.existing(it.pulumi.machine, volumes.fixed(it.stack))
+    if not consent.show(plan, report, there):
+        return False
+    if diff:
+        report.say(f"\n{summary.NEW}\n" if plan.is_new else "")
+        return it.pulumi.show("preview", "--diff", "--stack", it.stack) == 0
+    return True
 
 
 def destroy(machine: Machine, arguments: argparse.Namespace) -> int:
@@ -184,7 +208,7 @@ def lock(machine: Machine, _: argparse.Namespace) -> int:
         "-o",
         "requirements.txt",
     ]
-    return pass_through(words, env=machine.env, cwd=machine.project)
+    return pass_through(words, env=trusting(machine), cwd=machine.project)
 
 
 def running(machine: Machine, _: argparse.Namespace) -> int:
@@ -226,6 +250,8 @@ def main(words: Sequence[str]) -> int:
         one.add_argument(
             "--takeover", default="", help="with up: take over a running server that the state does not know"
         )
+        one.add_argument("--diff", default="", help="with preview and up: show every property, too")
+        one.add_argument("--yes", default="", help="with up: do not ask before a server with mail is changed")
     arguments = parser.parse_args(words)
     # What `env` prints is for a shell to evaluate, so all else goes where a person reads it.
     report = Report(sys.stderr if arguments.command == "env" else sys.stdout)

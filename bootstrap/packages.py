@@ -15,6 +15,26 @@ NEED = "Python packages"
 TOOLS = Path(__file__).parent / "tools"
 
 
+BUNDLES = ("etc/ssl/certs/ca-certificates.crt", "etc/pki/tls/certs/ca-bundle.crt", "etc/ssl/ca-bundle.pem")
+"""Where systems keep the CAs that they trust, a company's own among them."""
+
+
+def trusting(machine: Machine) -> dict[str, str]:
+    """Return the environment in which uv and pip trust whom this machine trusts.
+
+    Each brings CAs of its own, and behind a proxy that looks into TLS only the machine's store has the right
+    one. What a user has set stays, and so does their own list where the machine has none.
+    """
+    bundle = next((path for name in BUNDLES if (path := machine.system / name).is_file()), None)
+    if bundle is None:
+        return dict(machine.env)
+    # https://docs.astral.sh/uv/concepts/authentication/certificates; the second is its name in older ones.
+    wanted = {"UV_SYSTEM_CERTS": "true", "UV_NATIVE_TLS": "true"}
+    if not machine.env.keys() & {"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}:
+        wanted["PIP_CERT"] = str(bundle)
+    return {**wanted, **machine.env}
+
+
 def bring_uv(machine: Machine) -> tuple[Path, str]:
     """Return uv and where it comes from: PATH, an earlier run, or pip's index by a pinned hash."""
     if found := machine.find("uv"):
@@ -29,7 +49,7 @@ def bring_uv(machine: Machine) -> tuple[Path, str]:
         with machine.report.step(NEED, "fetching uv with pip") as step:
             run(
                 [*pip, *install, "--target", target, "-r", pinned],
-                env={**machine.env, "PIP_RETRIES": "1"},
+                env={**trusting(machine), "PIP_RETRIES": "1"},
                 timeout_seconds=300,
                 log=machine.log("uv"),
                 tell=step.tell,
@@ -96,7 +116,7 @@ def bring_packages(machine: Machine) -> None:
         machine.report.found(NEED, f"{count} as locked")
         return
     uv, source = bring_uv(machine)
-    env = {**machine.env, "UV_PYTHON_DOWNLOADS": "never"}
+    env = {**trusting(machine), "UV_PYTHON_DOWNLOADS": "never"}
     with machine.report.step(NEED, f"installing {count} as locked") as step:
         if not works(machine):
             make = [uv, "venv", "--quiet", "--clear", "--python", machine.python, machine.venv]

@@ -6,7 +6,7 @@ Owns how make calls the engine. Does not own what a stack declares, nor what sta
 import json
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,13 @@ from typing import Any
 from bootstrap.commands import Answer, ask, pass_through
 from bootstrap.engine import Engine
 from bootstrap.machine import Machine
+from bootstrap.plan.engine import Plan, read
 from bootstrap.problem import Problem
 from bootstrap.record import Record
 
 ASK_SECONDS = 60
+PLAN_SECONDS = 900
+"""How long the engine may take over a preview: ten thousand accounts, and a machine at work."""
 
 REMEDIES = {
     "incorrect passphrase": "The stack file's encryptionsalt belongs to another passphrase: set"
@@ -94,12 +97,26 @@ class Pulumi:
             file.write_text(json.dumps(state))
             self.tell("stack", "import", "--stack", stack, "--file", str(file))
 
-    def _ask(self, *arguments: str) -> Answer:
+    def plan(self, stack: str) -> Plan:
+        """Return what an update would do; a plan with errors where the engine has none."""
+        resources = self.record(stack).resources
+        with self.machine.report.step("Preview", "asking the engine what would change"):
+            said = self._ask("preview", "--json", "--stack", stack, timeout_seconds=PLAN_SECONDS)
+        try:
+            plan = read(stack, said.text, resources)
+        except ValueError:
+            detail = said.error or said.text
+            raise Problem(f"pulumi preview: {detail.removeprefix('error: ')}", remedy(detail)) from None
+        if not said.good and not plan.errors:
+            return replace(plan, errors=[said.error.removeprefix("error: ") or "the engine gave no reason"])
+        return plan
+
+    def _ask(self, *arguments: str, timeout_seconds: float = ASK_SECONDS) -> Answer:
         return ask(
             self._words(arguments),
             env=self.machine.env,
             cwd=self.machine.project,
-            timeout_seconds=ASK_SECONDS,
+            timeout_seconds=timeout_seconds,
         )
 
     def _words(self, arguments: tuple[str, ...]) -> list[str | Path]:

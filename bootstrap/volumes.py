@@ -13,6 +13,9 @@ from bootstrap.problem import Problem
 from bootstrap.pulumi_cli import Pulumi
 from bootstrap.record import VOLUME
 
+DATA = ("mail", "mysql", "queue")
+"""Ends of the fixed names of the volumes with data: `mailinfra-<stack>-mail`."""
+
 
 def destroy(pulumi: Pulumi, stack: str) -> int:
     """Destroy the stack, say which volumes with data stay, and return Pulumi's exit status."""
@@ -34,7 +37,7 @@ def destroy(pulumi: Pulumi, stack: str) -> int:
 def purge(pulumi: Pulumi, stack: str, read: Callable[[], str]) -> int:
     """Destroy the stack and remove its data volumes too, after a person has typed the stack's name."""
     machine = pulumi.machine
-    candidates = sorted({*remembered(machine, stack), *volumes_of(pulumi, stack)})
+    candidates = sorted({*remembered(machine, stack), *volumes_of(pulumi, stack), *fixed(stack)})
     doomed = existing(machine, candidates)
     machine.report.say(
         f"This removes stack {stack} and, for ever, what is in: {', '.join(doomed) or 'no volume'}."
@@ -66,6 +69,14 @@ def volumes_of(pulumi: Pulumi, stack: str) -> list[str]:
         for resource in pulumi.record(stack).resources
         if resource["type"] == VOLUME and (resource.get("retainOnDelete") or resource.get("protect"))
     ]
+
+
+def fixed(stack: str) -> list[str]:
+    """Return the names that the data volumes of a stack always have, whether the state knows them or not.
+
+    One of them may be there from before the state, or since the mail was moved elsewhere.
+    """
+    return [f"mailinfra-{stack}-{end}" for end in DATA]
 
 
 def existing(machine: Machine, volumes: Sequence[str]) -> list[str]:

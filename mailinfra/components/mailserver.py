@@ -57,7 +57,8 @@ class MailServer(ComponentResource):
     """Records that the domains need: name, type, ttl, value and, for an MX, priority."""
 
     def __init__(self, name: str, args: MailServerArgs, opts: ResourceOptions | None = None) -> None:
-        super().__init__("mailinfra:index:MailServer", name, None, opts)
+        # In the state, so that the next preview can say which setting changed, and from what.
+        super().__init__("mailinfra:index:MailServer", name, {"settings": args.server.record()}, opts)
         server, secrets, child = args.server, args.secrets, ResourceOptions(parent=self)
         on_destroy = server.storage.on_destroy
         own_provider = Provider(f"{name}-provider", child)

@@ -59,7 +59,10 @@ def make(*words: str, python: str) -> subprocess.CompletedProcess[str]:
 
 def test_make_passes_its_variables_on() -> None:
     done = make("-n", "destroy", "STACK=second", "PURGE=1", python="python3")
-    assert 'python3 -m bootstrap destroy --stack "second" --purge "1" --takeover "" ||' in done.stdout
+    assert (
+        'python3 -m bootstrap destroy --stack "second" --purge "1" --takeover "" --diff "" --yes "" ||'
+        in done.stdout
+    )
 
 
 def test_make_adds_nothing_to_what_a_command_says(tmp_path: Path) -> None:
@@ -149,7 +152,7 @@ def imports(path: Path) -> set[str]:
 
 
 def test_the_bootstrap_needs_the_standard_library_only() -> None:
-    for path in (ROOT / "bootstrap").glob("*.py"):
+    for path in [*(ROOT / "bootstrap").glob("*.py"), *(ROOT / "bootstrap/plan").glob("*.py")]:
         assert imports(path) <= sys.stdlib_module_names | {"bootstrap"}, (
             f"{path.name} runs before anything is installed"
         )
@@ -163,7 +166,7 @@ def test_the_product_knows_nothing_of_the_bootstrap() -> None:
 def test_no_registry_is_named_but_pulumis_own_site() -> None:
     text = "".join(path.read_text() for path in (ROOT / "bootstrap").glob("*.py"))
     hosts = set(re.findall(r"https?://([a-z0-9.-]+)", text))
-    assert hosts <= {"get.pulumi.com", "docs.docker.com", "specifications.freedesktop.org"}
+    assert hosts <= {"docs.astral.sh", "docs.docker.com", "get.pulumi.com", "specifications.freedesktop.org"}
 
 
 def test_ci_starts_from_the_repository_and_stops_only_what_it_started(tmp_path: Path) -> None:

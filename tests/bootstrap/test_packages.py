@@ -111,3 +111,39 @@ def test_the_locked_version_is_read_from_the_lock(world: World) -> None:
     assert locked_version(world.machine(), "pulumi") == "3.259.0"
     with pytest.raises(Problem, match=r"locks no pulumi-docker\. Run make lock"):
         locked_version(world.machine(), "pulumi-docker")
+
+
+TELLS_WHOM_IT_TRUSTS = 'echo "trust $UV_SYSTEM_CERTS $UV_NATIVE_TLS $PIP_CERT" >> "${0%/*}/../calls"'
+
+
+def with_store(world: World) -> str:
+    """Give the machine a store of CAs; return its path."""
+    bundle = world.folder / "system/etc/ssl/certs/ca-certificates.crt"
+    bundle.parent.mkdir(parents=True)
+    bundle.write_text("the CAs, a company's among them\n")
+    return str(bundle)
+
+
+def test_uv_and_pip_trust_whom_the_machine_trusts(world: World) -> None:
+    bundle = with_store(world)
+    world.program("uv", f"mkdir -p {world.project}/.venv\n{TELLS_WHOM_IT_TRUSTS}")
+    bring_packages(world.machine())
+    told = [call for call in world.calls if call.startswith("trust")]
+    assert set(told) == {f"trust true true {bundle}"}
+    world.program("python3", TELLS_WHOM_IT_TRUSTS + PIP_FETCHES_UV)
+    (world.bin / "uv").unlink()
+    bring_uv(world.machine())
+    assert world.calls[-1] == f"trust true true {bundle}"
+
+
+def test_where_the_machine_keeps_no_cas_uv_and_pip_have_their_own(world: World) -> None:
+    world.program("uv", f"mkdir -p {world.project}/.venv\n{TELLS_WHOM_IT_TRUSTS}")
+    bring_packages(world.machine())
+    assert {call.rstrip() for call in world.calls if call.startswith("trust")} == {"trust"}
+
+
+def test_what_a_user_says_of_certificates_stays(world: World) -> None:
+    with_store(world)
+    world.program("uv", f"mkdir -p {world.project}/.venv\n{TELLS_WHOM_IT_TRUSTS}")
+    bring_packages(world.machine(UV_SYSTEM_CERTS="false", PIP_CERT="/theirs.pem"))
+    assert {call for call in world.calls if call.startswith("trust")} == {"trust false true /theirs.pem"}

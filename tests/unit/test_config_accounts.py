@@ -177,8 +177,8 @@ def test_groups_of_the_same_people_are_taken_while_postfix_follows_them() -> Non
 
 def test_groups_are_counted_as_postfix_does_and_the_named_remedy_is_taken() -> None:
     assert refused(accounts(mailboxes=people(40), aliases=groups(251, 40))) == [
-        "server.accounts.aliases.0.targets (all@example.test): leads to 10040 addresses, and Postfix follows 10000: each counts "
-        "as often as the aliases on the way name it; name the 40 different ones here directly, in place of "
+        "server.accounts.aliases.0.targets (all@example.test): leads to 10040 addresses, and "
+        "Postfix follows 10000: each counts as often as the aliases on the way name it; name the 40 different ones here directly, in place of "
         "these aliases"
     ]
     named = [alias("all", *(f"user{number}" for number in range(40))), *groups(251, 40)[1:]]
@@ -189,8 +189,8 @@ def test_an_alias_that_postfix_would_not_expand_is_refused() -> None:
     elsewhere = [f"friend{number}@elsewhere.test" for number in range(10001)]
     everybody = {"address": "all@example.test", "forwards": elsewhere}
     assert refused(accounts(aliases=[everybody])) == [
-        "server.accounts.aliases.0.targets (all@example.test): leads to 10001 addresses, and Postfix follows 10000; take some "
-        "away, or let people write to two aliases in place of this one"
+        "server.accounts.aliases.0.targets (all@example.test): leads to 10001 addresses, and "
+        "Postfix follows 10000; take some away, or let people write to two aliases in place of this one"
     ]
 
 

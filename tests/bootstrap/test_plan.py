@@ -1,0 +1,361 @@
+"""The plan in words: what the engine answers, and what a person reads of it."""
+
+import io
+import json
+from typing import Any
+
+import pytest
+
+from bootstrap.plan import consent
+from bootstrap.plan.daemons import AWAY_SECONDS, INNER_STEP, PORTS, WITHOUT_NETWORK_SECONDS
+from bootstrap.plan.engine import Plan, read
+from bootstrap.plan.summary import MOST_LINES, page
+from bootstrap.report import Report
+from mailinfra.components import dovecot, postfix, roundcube
+from mailinfra.components.database import server as database
+from mailinfra.containers import place
+
+START = "urn:pulumi:dev::mailinfra::mailinfra:index:MailServer"
+SETTINGS: dict[str, Any] = {
+    "hostname": "mail.example.test",
+    "limits": {"recipients": 100},
+    "resolvers": "host",
+}
+DIRECTORY = "$mailinfra:index:Accounts$mailinfra:index:Directory::mail-accounts-directory"
+CONTAINER = "$docker:index/container:Container::mail-"
+VOLUME = "$docker:index/volume:Volume::mail-"
+
+
+def container(service: str, *ports: tuple[int, int], **more: Any) -> dict[str, Any]:
+    return {
+        "healthcheck": {},
+        "labels": [{"label": "mailinfra.service", "value": service}],
+        "ports": [{"internal": inside, "external": out, "ip": "127.0.0.1"} for inside, out in ports],
+        "mounts": [{"source": "old-volume", "target": "/etc/postfix"}],
+        **more,
+    }
+
+
+def filler(service: str, source: str, text: str) -> dict[str, Any]:
+    return {
+        "labels": [{"label": "mailinfra.service", "value": service}],
+        "mounts": [{"source": source, "target": "/mailinfra"}],
+        "uploads": [{"file": "/mailinfra/main.cf", "content": text}],
+    }
+
+
+def step(
+    op: str, urn: str, old: Any = None, new: Any = None, paths: Any = (), **state: Any
+) -> dict[str, Any]:
+    made: dict[str, Any] = {"op": op, "urn": START + urn}
+    made["detailedDiff"] = {path: {"kind": kind} for path, kind in dict(paths).items()}
+    if old is not None:
+        made["oldState"] = {"inputs": old, **state}
+    if new is not None:
+        made["newState"] = {"inputs": new}
+    return made
+
+
+def state(settings: dict[str, Any] | None = SETTINGS, *services: str) -> list[dict[str, Any]]:
+    inputs = {} if settings is None else {"settings": settings}
+    server = {"type": "mailinfra:index:MailServer", "urn": f"{START}::mail", "inputs": inputs}
+    made = [
+        {"type": "docker:index/container:Container", "inputs": container(name)}
+        for name in services or AWAY_SECONDS
+    ]
+    return [server, *made]
+
+
+def plan(*steps: dict[str, Any], resources: Any = None, **said: Any) -> Plan:
+    answer = {"steps": list(steps), **said}
+    return read("dev", json.dumps(answer), state() if resources is None else resources)
+
+
+def words(*steps: dict[str, Any], there: tuple[str, ...] = (), **more: Any) -> str:
+    return "\n".join(page(plan(*steps, **more), there))
+
+
+def changed(**settings: Any) -> dict[str, Any]:
+    new = {**SETTINGS, **settings}
+    return step("update", "::mail", {"settings": SETTINGS}, {"settings": new})
+
+
+def test_nothing_is_a_sentence() -> None:
+    assert words() == "Nothing changes in stack dev."
+
+
+def test_a_setting_is_told_from_what_to_what() -> None:
+    said = words(changed(limits={"recipients": 150}, resolvers=["192.0.2.53"]))
+    assert "  limits.recipients: 100 -> 150\n" in said
+    assert '  resolvers: host -> ["192.0.2.53"]\n' in said
+    assert "hostname" not in said
+    assert "no mail, account or queue is touched" in said
+    assert said.endswith("Cannot be undone\n  nothing")
+
+
+def test_a_setting_that_comes_or_goes_is_told() -> None:
+    said = words(changed(smarthost={"host": "relay.example.net"}))
+    assert "smarthost.host: none -> relay.example.net" in said
+
+
+def test_a_state_from_before_settings_were_kept_says_so_and_the_rest() -> None:
+    first = step("update", "::mail", {}, {"settings": SETTINGS})
+    replaced = step(
+        "replace", f"{CONTAINER}x", container("webmail"), container("webmail"), {"image": "update"}
+    )
+    assert "settings are kept from now on" in words(first, resources=state(None))
+    said = words(first, replaced, resources=state(None))
+    assert "not known: this update is the first one that keeps them" in said
+    assert "webmail  replaced: another image" in said
+
+
+def test_a_replaced_daemon_names_its_files_ports_and_pause_and_the_others_are_untouched() -> None:
+    said = words(
+        changed(limits={"recipients": 150}),
+        step(
+            "replace",
+            f"{CONTAINER}f",
+            filler("postfix", "old-volume", "a\nb\nc"),
+            filler("postfix", "n", "a\nx\nc"),
+        ),
+        step(
+            "replace",
+            f"{CONTAINER}p",
+            container("postfix", (25, 2525), (587, 2587)),
+            container("postfix", (25, 2525), (587, 2587)),
+            {"mounts": "update-replace"},
+        ),
+        step("replace", f"{VOLUME}postfix-service-etc-postfix", {"name": "old-volume"}, {"name": "n"}),
+    )
+    assert "postfix  replaced: /etc/postfix/main.cf (1 line)" in said
+    seconds = AWAY_SECONDS["postfix"]
+    assert f"away for at most {seconds} s: smtp 127.0.0.1:2525, submission 127.0.0.1:2587" in said
+    for other in ("mysql", "dovecot", "webmail"):
+        assert f"{other:<8} untouched" in said
+    assert "olume" not in said, "volumes of files are told as files: nobody is to fear for mail"
+
+
+def test_files_with_secrets_are_told_without_a_text() -> None:
+    old, new = filler("postfix", "old-volume", "[secret]"), filler("postfix", "n", "[secret]")
+    said = words(
+        step("replace", f"{CONTAINER}f", old, new),
+        step("replace", f"{CONTAINER}p", container("postfix"), container("postfix"), {"mounts": "update"}),
+    )
+    assert "files with secrets in /etc/postfix" in said
+
+
+def test_a_port_that_moves_is_told_by_its_name() -> None:
+    said = words(
+        step(
+            "replace",
+            f"{CONTAINER}d",
+            container("dovecot", (143, 2143), (143 + INNER_STEP, 2143)),
+            container("dovecot", (143, 3143)),
+            {"ports": "update-replace"},
+        )
+    )
+    assert "port imap 127.0.0.1:2143 -> imap 127.0.0.1:3143" in said
+    assert "-> none" in said
+
+
+def test_another_network_takes_all_daemons_for_longer() -> None:
+    replaced = step("replace", f"{CONTAINER}d", container("dovecot"), container("dovecot"))
+    said = words(step("replace", "$docker:index/network:Network::mail-network", {}, {}), replaced)
+    assert "dovecot  replaced: the containers' network is another one" in said
+    assert f"at most {WITHOUT_NETWORK_SECONDS} s" in said
+
+
+def test_accounts_that_come_go_and_change_are_told_by_their_address() -> None:
+    old = {"mailboxes": {"b@e.test": {}, "c@e.test": {"enabled": True}}}
+    new = {
+        "mailboxes": {"a@e.test": {}, "c@e.test": {"enabled": False}},
+        "aliases": {"s@e.test": {"targets": ["a"]}},
+    }
+    paths = {
+        'mailboxes["a@e.test"]': "add",
+        'mailboxes["b@e.test"]': "delete",
+        'mailboxes["c@e.test"].enabled': "update",
+        'aliases["s@e.test"]': "add",
+    }
+    note = "mailbox b@e.test is removed: logins end; its mail stays in /mail/e.test/b"
+    said = words(
+        step("update", DIRECTORY, old, new, paths), diagnostics=[{"severity": "info", "message": f"{note}\n"}]
+    )
+    for line in (
+        "+ mailbox a@e.test",
+        "~ mailbox c@e.test: enabled true -> false",
+        "+ alias s@e.test -> a",
+        note,
+        "no mail or queue is touched",
+        "the password of b@e.test goes with its row",
+    ):
+        assert f"  {line}" in said
+    assert "- mailbox b@e.test" not in said, "the provider says it better"
+
+
+def test_mail_that_is_deleted_cannot_be_undone() -> None:
+    new = {"deleteMail": {"b@e.test": True, "old@e.test": True}}
+    paths = {
+        'mailboxes["b@e.test"]': "delete",
+        'deleteMail["b@e.test"]': "add",
+        'deleteMail["old@e.test"]': "add",
+    }
+    said = words(step("update", DIRECTORY, {"mailboxes": {"b@e.test": {}}}, new, paths))
+    assert "the mail of b@e.test is deleted for good" in said
+    assert "the mail of old@e.test is deleted for good" in said
+    assert said.count("the mail of b@e.test") == 1
+
+
+@pytest.mark.parametrize(
+    ("entry", "domains", "now"),
+    [
+        ({"renamedFrom": "b@e.test"}, {}, "n@e.test"),
+        ({}, {"f.test": {"renamedFrom": "e.test"}}, "b@f.test"),
+    ],
+)
+def test_a_renamed_mailbox_takes_its_mail_along_and_loses_nothing(
+    entry: dict[str, Any], domains: dict[str, Any], now: str
+) -> None:
+    new = {"mailboxes": {now: entry}, "domains": domains}
+    paths = {'mailboxes["b@e.test"]': "delete", f'mailboxes["{now}"]': "add"}
+    said = words(step("update", DIRECTORY, {"mailboxes": {"b@e.test": {}}}, new, paths))
+    assert f"mail goes along with its mailbox: b@e.test -> {now}" in said
+    assert said.endswith("Cannot be undone\n  nothing")
+
+
+def test_a_password_that_is_overwritten_cannot_be_undone() -> None:
+    new = {"mailboxes": {"h@e.test": {"reset": "again"}}}
+    said = words(
+        step(
+            "update",
+            DIRECTORY,
+            {},
+            new,
+            {'mailboxes["h@e.test"].reset': "add", 'passwords["i@e.test"]': "update"},
+        )
+    )
+    assert "the present password of h@e.test is overwritten" in said
+    assert "the present password of i@e.test is overwritten" in said
+    assert "again" in said, "the reset's own text is no secret"
+
+
+def test_ten_thousand_accounts_are_counted_and_not_listed() -> None:
+    paths = {f'mailboxes["u{number}@e.test"]': "add" for number in range(10_000)}
+    said = words(step("update", DIRECTORY, {}, {"mailboxes": {}}, paths))
+    assert said.count("+ mailbox") == MOST_LINES
+    assert "and 9960 more like these; DIFF=1 shows all" in said
+
+
+def test_a_volume_that_is_left_is_named_and_one_that_is_removed_is_a_loss() -> None:
+    data = {"name": "mailinfra-dev-mail"}
+    left = words(step("delete", f"{VOLUME}dovecot-mail", data, retainOnDelete=True))
+    assert "mail: volume mailinfra-dev-mail stays as it is, and the server looks elsewhere" in left
+    assert left.endswith("nothing")
+    gone = words(step("delete", f"{VOLUME}dovecot-mail", data))
+    assert gone.endswith("Cannot be undone\n  what is in volume mailinfra-dev-mail")
+
+
+def test_mail_in_another_place_is_not_moved() -> None:
+    said = words(changed(storage={"mail": {"hostPath": "/srv/mail"}}))
+    assert "the server looks in /srv/mail from now on; the mail in the volume is not moved" in said
+
+
+def test_a_new_ca_cannot_be_undone() -> None:
+    said = words(
+        step("replace", "$tls:index/selfSignedCert:SelfSignedCert::mail-certificates-ca-certificate", {}, {})
+    )
+    assert "every mail program and browser has to trust it anew" in said
+
+
+def test_a_new_stack_is_told_without_imports_and_warnings() -> None:
+    warning = (
+        "warning: The provider for this resource has inputs that are not known during preview.\nThis preview"
+    )
+    said = words(
+        step("create", f"{CONTAINER}d", new=container("dovecot", (143, 2143))),
+        step("create", f"{VOLUME}dovecot-mail", new={"name": "mailinfra-dev-mail"}),
+        step("import", "$mysql:index/database:Database::mail-database-mail", new={}),
+        step(
+            "create",
+            DIRECTORY,
+            new={"domains": {"e.test": {}}, "mailboxes": {"a@e.test": {}, "b@e.test": {}}},
+        ),
+        resources=[],
+        diagnostics=[{"severity": "warning", "message": warning}],
+    )
+    assert said.startswith("Stack dev: a new mail server")
+    assert "dovecot  made" in said
+    assert "+ 1 domain, 2 mailboxes, 0 aliases" in said
+    assert "volume mailinfra-dev-mail is made, empty" in said
+    for word in ("import", "warn", "not known", "undone"):
+        assert word not in said
+
+
+def test_data_of_before_is_found_by_a_new_stack() -> None:
+    made = step("create", f"{VOLUME}dovecot-mail", new={"name": "mailinfra-dev-mail"})
+    said = words(made, resources=[], there=("mailinfra-dev-mail",))
+    assert "volume mailinfra-dev-mail is there from before and is used again" in said
+
+
+def test_any_other_warning_is_shown() -> None:
+    said = words(
+        changed(hostname="b.test"), diagnostics=[{"severity": "warning", "message": "warning: mind this"}]
+    )
+    assert "The engine warns\n  mind this" in said
+
+
+def test_a_mistake_is_shown_once_and_without_the_engines_echo(capsys: pytest.CaptureFixture[str]) -> None:
+    mistake = "error: the configuration of this stack is not valid:\n  server.ports.imap: must be a port"
+    echo = "error: an unhandled error occurred: program exited with non-zero exit code: 1\n"
+    found = plan(diagnostics=[{"severity": "error", "message": text} for text in (mistake, echo, mistake)])
+    assert not consent.show(found, Report(io.StringIO()), ())
+    assert capsys.readouterr().err == f"\nStopped: {mistake.removeprefix('error: ')}\n"
+
+
+def test_an_error_that_nothing_explains_is_shown_as_it_is() -> None:
+    assert plan(diagnostics=[{"severity": "error", "message": "error: preview failed"}]).errors == [
+        "preview failed"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("terminal", "yes", "env", "is_new", "asked"),
+    [
+        (True, False, {}, False, True),
+        (False, False, {}, False, False),
+        (True, True, {}, False, False),
+        (True, False, {"CI": "true"}, False, False),
+        (True, False, {}, True, False),
+    ],
+)
+def test_a_person_is_asked_before_a_server_with_mail_is_changed(
+    terminal: bool, yes: bool, env: dict[str, str], is_new: bool, asked: bool
+) -> None:
+    replaced = step("replace", f"{CONTAINER}d", container("dovecot"), container("dovecot"))
+    found = plan(replaced, resources=[] if is_new else None)
+    assert consent.asks(found, yes=yes, env=env, terminal=terminal) == asked
+
+
+def test_nobody_is_asked_where_nothing_changes() -> None:
+    assert not consent.asks(plan(), yes=False, env={}, terminal=True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "agreed"), [("yes\n", True), ("Y\n", True), ("\n", False), ("no\n", False), ("", False)]
+)
+def test_only_yes_is_a_yes(answer: str, agreed: bool) -> None:
+    output = io.StringIO()
+    assert consent.agrees(Report(output), lambda: answer) == agreed
+    assert ("Nothing was changed." in output.getvalue()) == (not agreed)
+
+
+def test_the_words_know_every_port_of_the_program() -> None:
+    inside = {
+        *postfix.PORTS.values(),
+        *dovecot.PORTS.values(),
+        *roundcube.PORTS.values(),
+        database.PORT,
+    }
+    assert inside - set(PORTS) == {24, 4523}, "LMTP and the listener for logins are never published"
+    assert set(PORTS) <= inside
+    assert INNER_STEP == place.INNER_STEP
