@@ -453,7 +453,7 @@ def test_an_old_name_may_stay_as_an_alias_of_the_new_one_in_the_same_edit() -> N
     assert accepted(accounts(domains=domains, **only)).accounts is not None
     domains[1].pop("aliasOf")
     (line,) = refused(accounts(domains=domains, **only))
-    assert line.startswith("server.accounts.domains.0.renamedFrom: 'old.test' is still declared")
+    assert line.startswith("server.accounts.domains.0.renamedFrom (new.test): 'old.test' is still declared")
 
 
 def test_a_rename_is_refused_under_either_name_of_its_domain() -> None:
@@ -465,8 +465,11 @@ def test_a_rename_is_refused_under_either_name_of_its_domain() -> None:
         {"address": "b@new.test", "renamedFrom": "bob@new.test"},
     ]
     one, two = refused(accounts(domains=domains, mailboxes=boxes, aliases=[]))
-    assert "1.renamedFrom: 'alice@old.test', which is 'alice@new.test' now, is still declared" in one
-    assert "3.renamedFrom: 'bob@new.test' is renamed to 'a@new.test' already" in two
+    assert (
+        "1.renamedFrom (smith@new.test): 'alice@old.test', which is 'alice@new.test' now, is still declared"
+        in one
+    )
+    assert "3.renamedFrom (b@new.test): 'bob@new.test' is renamed to 'a@new.test' already" in two
 
 
 def test_a_rename_from_an_address_that_is_still_there_is_refused() -> None:
