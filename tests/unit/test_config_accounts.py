@@ -178,8 +178,8 @@ def test_groups_of_the_same_people_are_taken_while_postfix_follows_them() -> Non
 def test_groups_are_counted_as_postfix_does_and_the_named_remedy_is_taken() -> None:
     assert refused(accounts(mailboxes=people(40), aliases=groups(251, 40))) == [
         "server.accounts.aliases.0.targets (all@example.test): leads to 10040 addresses, and "
-        "Postfix follows 10000: each counts as often as the aliases on the way name it; name the 40 different ones here directly, in place of "
-        "these aliases"
+        "Postfix follows 10000: each counts as often as the aliases on the way name it; name the 40 "
+        "different ones here directly, in place of these aliases"
     ]
     named = [alias("all", *(f"user{number}" for number in range(40))), *groups(251, 40)[1:]]
     assert accepted(accounts(mailboxes=people(40), aliases=named))
@@ -197,7 +197,7 @@ def test_an_alias_that_postfix_would_not_expand_is_refused() -> None:
 def test_an_alias_that_grows_with_each_step_is_refused_at_once_where_it_becomes_too_wide() -> None:
     steps = [alias(f"{one}{step}", f"a{step + 1}", f"b{step + 1}") for step in range(90) for one in "ab"]
     (line, other) = refused(accounts(aliases=[*steps, alias("a90", "alice"), alias("b90", "alice")]))
-    assert "aliases.152.targets: leads to 16384 addresses" in line
+    assert "aliases.152.targets (a76@example.test): leads to 16384 addresses" in line
     assert "name the 1 different ones here directly" in other
 
 
