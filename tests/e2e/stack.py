@@ -131,12 +131,12 @@ class Stack:
 
     def preview(self, *options: str) -> str:
         """Return what an update would do."""
-        return self._run("preview", "--diff", *options, seconds=180)
+        return self._run("preview", "--diff", *options, seconds=300)
 
     def preview_steps(self, *options: str) -> dict[str, str]:
         """Return the last part of each changed resource's URN -> what would happen to it; that it is read is
         nothing."""
-        printed = self._run("preview", "--json", *options, seconds=180)
+        printed = self._run("preview", "--json", *options, seconds=300)
         steps, unchanged = json.loads(printed[printed.index("{") :])["steps"], {"same", "refresh"}
         return {step["urn"].rpartition("::")[2]: step["op"] for step in steps if step["op"] not in unchanged}
 
