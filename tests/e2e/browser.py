@@ -91,6 +91,9 @@ def change_password(window: Page, url: str, old: str, new: str) -> None:
 
 def identities(window: Page, url: str) -> list[str]:
     """Return the senders that somebody may choose from when she writes, the preset one first."""
+    window.wait_for_load_state(
+        "networkidle"
+    )  # two requests at once may lose what one has put into the session
     window.goto(f"{url.rstrip('/')}/?_task=mail&_action=compose")
     window.wait_for_selector("#_from", state="attached")
     shown = window.locator("#_from option").all_inner_texts()
