@@ -63,7 +63,7 @@ def bring_engine(machine: Machine) -> Engine:
 
 
 def download(machine: Machine, target: Path, version: str) -> bool:
-    """Return whether Pulumi's installer brought the engine; a failure is told and is no end."""
+    """Return whether Pulumi's installer brought the engine; a failure is only reported."""
     with machine.report.step(NEED, "asking Pulumi's download site"):
         reached = machine.reaches(PULUMI_DOWNLOADS)
     if not reached:

@@ -49,7 +49,7 @@ def locks(machine: Machine, stack: str) -> list[Lock]:
 
 
 def lock_folder(machine: Machine, stack: str) -> Path | None:
-    """Return the folder of the stack's locks, or None for a backend that is no folder."""
+    """Return the folder of the stack's locks, or None for a backend that is not a folder."""
     backend = machine.env.get("PULUMI_BACKEND_URL", "")
     if not backend.startswith("file://"):
         return None

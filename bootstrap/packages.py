@@ -92,7 +92,7 @@ def install_debian(machine: Machine, need: str, packages: list[str]) -> None:
         )
     if not machine.find("apt-get"):
         raise Problem(
-            f"{' '.join(packages)} must be installed, and this is no Debian", "Install them yourself"
+            f"{' '.join(packages)} must be installed, and this is not Debian", "Install them yourself"
         )
     env = {**machine.env, "DEBIAN_FRONTEND": "noninteractive"}
     with machine.report.step(need, f"installing Debian's {', '.join(packages)}") as step:

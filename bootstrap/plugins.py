@@ -76,7 +76,7 @@ def version_asked_for(machine: Machine, name: str) -> str:
 
 
 def download(machine: Machine, engine: Engine, missing: dict[str, str]) -> bool:
-    """Return whether Pulumi's own download brought every missing plugin; a failure is told and is no end."""
+    """Return whether Pulumi's own download brought every missing plugin; a failure is only reported."""
     if not machine.reaches(PULUMI_DOWNLOADS):
         machine.report.found(
             NEED, "Pulumi's download site does not answer; going on with the local providers"

@@ -1,7 +1,7 @@
 """What a person has to put right: one sentence for what is wrong, one for the remedy."""
 
 
-class Problem(Exception):  # noqa: N818 - a user reads it, and it is no error of ours
+class Problem(Exception):  # noqa: N818 - a sentence for the user, not a programming error
     """Ends the command with two sentences instead of a traceback."""
 
     def __init__(self, what: str, remedy: str) -> None:

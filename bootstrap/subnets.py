@@ -25,7 +25,7 @@ BRIDGE = re.compile(r"lo|br-[0-9a-f]{12}")
 """Interfaces that are looked at through Docker, which knows whose they are, or not at all."""
 
 BROADEST = 7
-"""Bits: such prefixes lead to the Internet or into a tunnel for everything, and are nobody's network."""
+"""Bits: a prefix this short is a route to the Internet or into a tunnel, not somebody's network."""
 
 
 def require_free_subnets(machine: Machine, stack: str, file: Path) -> None:

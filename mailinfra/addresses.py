@@ -60,13 +60,13 @@ def ascii_domain(value: str) -> str:
             if label.startswith("xn--"):
                 idna.decode(label)
     except idna.IDNAError as error:
-        raise ValueError(f"is no international domain name ({error}); correct it") from None
+        raise ValueError(f"is not an international domain name ({error}); correct it") from None
     labels = name.split(".")
     if len(labels) < 2:
-        raise ValueError("is no full domain name; write it with its parent, like 'mail.example.org'")
+        raise ValueError("is not a full domain name; write it with its parent, like 'mail.example.org'")
     if len(name) > 253 or not all(LABEL.fullmatch(label) for label in labels) or labels[-1].isdigit():
         raise ValueError(
-            "is no domain name; write labels of letters, digits and inner hyphens, each at most 63 "
+            "is not a domain name; write labels of letters, digits and inner hyphens, each at most 63 "
             "characters and 253 in all, with a dot between them and none at the end"
         )
     return name
@@ -75,7 +75,7 @@ def ascii_domain(value: str) -> str:
 def _address(value: str, local_part: re.Pattern[str], rule: str) -> str:
     local, at, domain = value.rpartition("@")
     if not at or not local:
-        raise ValueError("is no mail address; write it as 'name@domain'")
+        raise ValueError("is not a mail address; write it as 'name@domain'")
     if named := NAMED.fullmatch(value):
         inner = _address(named[1].lower(), local_part, rule)
         raise ValueError(f"has a name around the address; write {inner!r}")

@@ -7,7 +7,7 @@ provider each know theirs.
 from collections.abc import Iterator, Mapping, Sequence
 
 Targets = Mapping[str, Sequence[str]]
-"""Alias -> its targets; an address that is no key is where a chain ends."""
+"""Alias -> its targets; an address that is not a key is where a chain ends."""
 
 DEEPEST = 100
 """Aliases in a row. Postfix gives up after 1000 (virtual_alias_recursion_limit) and defers the mail for

@@ -182,7 +182,7 @@ def fault(declared: str) -> str | None:
 def stored_fault(stored: str) -> str | None:
     """Return what is wrong with the password in a row, without quoting it; or None."""
     if not is_hash(stored):
-        return "is no hash"
+        return "is not a hash"
     return _hash_fault(stored)
 
 

@@ -57,11 +57,11 @@ class PasswordPolicy(StrEnum):
 
 
 def ip_address(value: str) -> str:
-    """Return an IPv4 or IPv6 address in its usual spelling; raise ValueError if it is none."""
+    """Return an IPv4 or IPv6 address in its usual spelling; raise ValueError for any other text."""
     try:
         return str(ipaddress.ip_address(value))
     except ValueError:
-        raise ValueError("is no IP address; write one like '192.0.2.1' or '2001:db8::1'") from None
+        raise ValueError("is not an IP address; write one like '192.0.2.1' or '2001:db8::1'") from None
 
 
 def is_loopback(value: str) -> bool:
@@ -108,7 +108,7 @@ def proxy(value: str) -> str:
     try:
         network = ipaddress.ip_network(value, strict=False)
     except ValueError:
-        raise ValueError("is no subnet; write one like '172.18.0.0/16'") from None
+        raise ValueError("is not a subnet; write one like '172.18.0.0/16'") from None
     if value.partition("/")[0] != str(network.network_address):
         raise ValueError(f"must be written as the network itself: {str(network)!r}")
     if network.num_addresses > BROADEST_PROXY[network.version]:
@@ -147,7 +147,7 @@ def size_in_bytes(value: object) -> int:
     """Return the bytes of a size like '50M' (K, M, G: powers of 1024); raise ValueError without a unit."""
     match = SIZE.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        raise ValueError("is no size; write a whole number and K, M or G, like '50M'")
+        raise ValueError("is not a size; write a whole number and K, M or G, like '50M'")
     return int(match[1]) * UNITS[match[2]]
 
 
@@ -176,7 +176,7 @@ def image_reference(value: str) -> str:
     """Return a container image's reference; raise ValueError where it does not say which version."""
     match = IMAGE.fullmatch(value)
     if match is None:
-        raise ValueError("is no image reference; write one like 'debian:trixie-slim@sha256:…'")
+        raise ValueError("is not an image reference; write one like 'debian:trixie-slim@sha256:…'")
     if not match["digest"] and match["tag"] in (None, "latest"):
         raise ValueError(
             "names no version, so it would change by itself; write a tag other than 'latest', or a digest"
@@ -192,7 +192,7 @@ def _subnet(value: object, version: type[IPv4Network] | type[IPv6Network]) -> An
         network = version(value, strict=False)
     except ValueError:
         raise ValueError(
-            f"is no subnet of IPv{version(example).version}; write one like {example!r}"
+            f"is not a subnet of IPv{version(example).version}; write one like {example!r}"
         ) from None
     if value.partition("/")[0] != str(network.network_address):
         raise ValueError(f"must be written as the network itself: {str(network)!r}")
@@ -202,13 +202,13 @@ def _subnet(value: object, version: type[IPv4Network] | type[IPv6Network]) -> An
 
 
 def subnet4(value: object) -> IPv4Network:
-    """Return an IPv4 network with room for all containers; raise ValueError if it is none."""
+    """Return an IPv4 network with room for all containers; raise ValueError for anything else."""
     network: IPv4Network = _subnet(value, IPv4Network)
     return network
 
 
 def subnet6(value: object) -> IPv6Network:
-    """Return an IPv6 network with room for all containers; raise ValueError if it is none."""
+    """Return an IPv6 network with room for all containers; raise ValueError for anything else."""
     network: IPv6Network = _subnet(value, IPv6Network)
     return network
 

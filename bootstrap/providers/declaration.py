@@ -33,7 +33,7 @@ class Property:
     """Not given means: whatever it is."""
 
     lenient: bool = False
-    """Not given, or given empty, is no difference from whatever it is."""
+    """Not given, or given empty, means: whatever it is, without a difference."""
 
     secret: bool = False
     """Whatever it holds is secret."""

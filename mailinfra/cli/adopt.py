@@ -43,7 +43,7 @@ def read(connection: Mapping[str, Any]) -> Adoption:
         if missing:
             raise ProviderError(
                 f"database {connection['database']!r}: its table `users` has no column {', '.join(missing)}, "
-                "so it is no table of mailboxes; name the database that has one"
+                "so it is not a table of mailboxes; name the database that has one"
             )
         rows = [dict(row) for row in link.execute(text("SELECT * FROM users")).mappings()]
         others = _others(link) if {"alembic_version", "domains", "aliases"} <= tables else None
@@ -131,7 +131,7 @@ def refuse_output(file: Path) -> None:
         raise ProviderError(f"--output: '{file}' is there already and is not overwritten; name another file")
     folder = file.absolute().parent
     if not folder.is_dir():
-        raise ProviderError(f"--output: '{folder}' is no folder; make it, or name a file in another one")
+        raise ProviderError(f"--output: '{folder}' is not a folder; make it, or name a file in another one")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ProviderError(f"--output: '{folder}' may not be written to; name a file in another folder")
 

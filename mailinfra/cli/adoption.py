@@ -83,7 +83,7 @@ def _text(value: Any) -> str:
 def _texts(address: str, row: Mapping[str, Any], remarks: list[str]) -> dict[str, str]:
     texts = {name: row[name] for name in ("claimant", "description") if row.get(name)}
     if CONFIDED.search(texts.get("description", "")):
-        # A stack file is kept in version control: what was noted in a column is no reason to put it there.
+        # A stack file is kept in version control: a password that was noted in a column must not get there.
         texts.pop("description")
         remarks.append(
             f"{address}: its description speaks of a password, so it is left out; "

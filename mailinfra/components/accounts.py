@@ -1,7 +1,7 @@
 """Accounts: the domains, mailboxes and aliases that one mail server answers for.
 
 Owns their rows in the database and the passwords that are generated for them. Does not own the tables
-(database.py) nor the mail: that lies in Dovecot's volume and outlives every row.
+(database/) nor the mail: that lies in Dovecot's volume and outlives every row.
 """
 
 from collections.abc import Mapping

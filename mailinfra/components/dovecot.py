@@ -1,7 +1,7 @@
 """Dovecot: keeps the mail and serves it over IMAP, POP3 and LMTP; checks passwords for Postfix, too.
 
 Owns the container, the mail volume and the rendered configuration.
-Does not own the accounts (accounts.py), the database (database.py) or the certificate (certificates.py).
+Does not own the accounts (accounts.py), the database (database/) or the certificate (certificates.py).
 """
 
 from collections.abc import Sequence

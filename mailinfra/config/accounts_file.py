@@ -37,7 +37,7 @@ def read_accounts(path: str) -> Any:
     except ReusedAnchorWarning as warning:
         place = SECOND_PLACE.search(str(warning))
         where = f" (line {place[1]}, column {place[2]})" if place else ""
-        raise ValueError(f"is no YAML: an anchor stands twice{where}; correct it there") from None
+        raise ValueError(f"is not YAML: an anchor stands twice{where}; correct it there") from None
     except OSError as error:
         reason = (error.strerror or "unknown reason").lower()
         raise ValueError(
@@ -46,7 +46,7 @@ def read_accounts(path: str) -> Any:
     except UnicodeDecodeError:
         raise ValueError("is not UTF-8 text; save it as such") from None
     except YAMLError as error:
-        raise ValueError(f"is no YAML: {_problem(error)}") from None
+        raise ValueError(f"is not YAML: {_problem(error)}") from None
     return {} if content is None else content
 
 

@@ -83,7 +83,7 @@ def password_mistakes(passwords: Any, accounts: Any, told: Iterable[str] = ()) -
         if reason := _key_fault(address, first, accounts, mailboxes):
             yield f"mailinfra:passwords: {address!r} {reason}"
         first.setdefault(_meant(address), address)
-        if reason := fault(password) if isinstance(password, str) else "is no text; write it in quotes":
+        if reason := fault(password) if isinstance(password, str) else "is not text; write it in quotes":
             yield f"mailinfra:passwords: the password of {address!r} {reason}"
     for address, policy in mailboxes.items():
         if policy == "owned" and address not in first:
@@ -111,7 +111,7 @@ def _key_fault(
         return None
     near = near_address(meant, mailboxes)
     remedy = f"did you mean {near!r}? Otherwise add it" if near else "add it"
-    return f"is no declared mailbox; {remedy}, or remove the password"
+    return f"is not a declared mailbox; {remedy}, or remove the password"
 
 
 def _meant(address: str) -> str:

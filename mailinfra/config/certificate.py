@@ -23,7 +23,7 @@ class CertificateConfig(Model):
     """PEM file with the private key of that certificate, without a passphrase."""
 
     ca_file: FilePath | None = Field(default=None, examples=["tls/ca.pem"])
-    """PEM file with the CA that signed it, where that is no public one that every client knows already."""
+    """PEM file with the CA that signed it; needed unless a public CA did, which clients know already."""
 
     def contradictions(self) -> Iterator[Mistake]:
         """Return each file that cannot be used, and certificate and key that do not belong together."""

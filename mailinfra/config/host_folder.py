@@ -35,7 +35,7 @@ def fault(path: str) -> str | None:
     try:
         found = os.stat(path)
         if not stat.S_ISDIR(found.st_mode):
-            return f"{path!r} is no folder; name one"
+            return f"{path!r} is not a folder; name one"
         if not _writable(found):
             return (
                 f"{path!r} belongs to {_owner(found)}, and Dovecot runs as user and group {VMAIL}, so no "

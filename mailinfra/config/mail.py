@@ -22,7 +22,7 @@ Rate = Annotated[int, Field(ge=0, le=100_000)]
 
 
 class ClientLimitsConfig(Model):
-    """What one client address may do at the SMTP ports; 0 is no limit. Webmail has none."""
+    """What one client address may do at the SMTP ports; 0 means no limit. Webmail is not limited."""
 
     connections: Rate = Field(default=20, examples=[50])
     """Sessions at the same time."""
@@ -95,8 +95,8 @@ class WebmailConfig(Model):
 
 class SmarthostConfig(Model):
     """A server that all mail leaves through, always over TLS. `mailinfra:smarthostPassword` is its
-    password. With `username` or `caFile` its certificate has to name it; with neither, nobody asks who it
-    is."""
+    password. With `username` or `caFile` its certificate has to name it; with neither, the connection is
+    encrypted and the certificate is not checked."""
 
     host: HostName = Field(examples=["smtp.example.net"])
     """Name of the server."""
@@ -105,10 +105,10 @@ class SmarthostConfig(Model):
     """TCP port: 465 speaks TLS from the first byte, any other one STARTTLS."""
 
     username: LoginName | None = Field(default=None, examples=["relay@example.org"])
-    """Login name; without it there is no login."""
+    """Login name; leave it out for a server that knows us by our address."""
 
     ca_file: FilePath | None = Field(default=None, examples=["tls/smarthost-ca.pem"])
-    """PEM file with the CA that signed the smarthost's certificate, where that is no public one."""
+    """PEM file with the CA that signed the smarthost's certificate; needed unless a public CA did."""
 
     def contradictions(self) -> Iterator[Mistake]:
         """Return a host that is the container itself, and a CA file that cannot be used."""

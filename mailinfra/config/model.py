@@ -107,7 +107,7 @@ class Model(BaseModel):
             names = [field.alias or name for name, field in cls.model_fields.items()]
             near = difflib.get_close_matches(str(mistake["loc"][0]), names, n=1)
             remedy = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(names)}"
-            return {**mistake, "type": "unknown", "msg": f"is no setting; {remedy}"}
+            return {**mistake, "type": "unknown", "msg": f"is not a setting; {remedy}"}
         return mistake
 
 

@@ -76,7 +76,7 @@ class NetworkConfig(Model):
         """Return a subnet that belongs to the machine itself, to groups or to somebody on the Internet."""
         for key, network in (("subnet", self.subnet), ("subnet6", self.subnet6)):
             if network and not _usable(network):
-                reason = f"{network} is no network for containers; choose a private one"
+                reason = f"{network} is not a network for containers; choose a private one"
                 yield Mistake(place=(key,), reason=reason)
         if self.subnet.is_global and _usable(self.subnet):
             reason = (

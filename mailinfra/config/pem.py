@@ -49,7 +49,7 @@ def key_file_fault(path: str) -> str | None:
 def key_fault(path: str, certificate_path: str) -> str | None:
     """Return what is wrong with a key file, and what to do; None if it is the key of that certificate.
 
-    An unreadable certificate is no fault of the key.
+    An unreadable certificate is not counted against the key.
     """
     try:
         key = public_half(path)

@@ -194,7 +194,7 @@ class ServerConfig(Model):
         for index, one in enumerate(self.listen):
             if ":" in one and one != "::1" and self.network.subnet6 is None:
                 reason = (
-                    f"{one} is IPv6, which the containers have none of: every such client would wear the "
-                    "gateway's address; add 'network.subnet6', like 'fd00:94::/64'"
+                    f"{one} is IPv6, and the containers have no IPv6: every client over IPv6 would seem to "
+                    "come from the gateway's address; add 'network.subnet6', like 'fd00:94::/64'"
                 )
                 yield Mistake(place=("listen", index), reason=reason, about=("network",))

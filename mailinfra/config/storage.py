@@ -42,11 +42,11 @@ class ExternalDatabaseConfig(Model):
     those that a `destroy` has left too."""
 
     ca_file: FilePath | None = Field(default=None, examples=["tls/database-ca.pem"])
-    """PEM file with the CA that signed the server's certificate; without it a public one must have.
+    """PEM file with the CA that signed the server's certificate; needed unless a public CA did.
     docs/operations.md names the two links that are encrypted and still not verified."""
 
     def contradictions(self) -> Iterator[Mistake]:
-        """Return a host that is another one in each container, and a CA file that cannot be used."""
+        """Return a host that means another machine in each container, and a CA file that cannot be used."""
         if is_loopback(self.host):
             reason = (
                 f"{self.host} is in each container the container itself; write a name or an address under "

@@ -1,6 +1,6 @@
 """Labels: what a container, and the network between them, says of itself to whoever lists them.
 
-Owns the names. They are constant, for a changed label replaces what wears it. bootstrap/ and an
+Owns the names. They are constant, for a changed label replaces what carries it. bootstrap/ and an
 operator's `docker ps --filter` look for them, and a test compares.
 """
 

@@ -67,7 +67,7 @@ class ServiceArgs:
     """What proves the service."""
 
     memory_mib: int
-    """Memory limit in MiB; swap is none."""
+    """Memory limit in MiB, without any swap."""
 
     user: str | None = None
     """`uid:gid`; None for the image's own."""

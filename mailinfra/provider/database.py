@@ -115,7 +115,7 @@ def open_link(
         )
     except UnicodeError as error:
         raise ProviderError(
-            f"database host {connection['host']!r}: is no name or IP address ({error}); correct it"
+            f"database host {connection['host']!r}: is not a name or IP address ({error}); correct it"
         ) from None
 
 
@@ -126,8 +126,8 @@ def _trusting(connection: Mapping[str, Any]) -> ssl.SSLContext:
         return ssl.create_default_context(cadata=ca or None)
     except ssl.SSLError:
         raise ProviderError(
-            f"database {connection['database']!r}: the CA to trust is no PEM certificate, which starts with "
-            "'-----BEGIN CERTIFICATE-----'; name the file of the CA that signed the server's certificate"
+            f"database {connection['database']!r}: the CA to trust is not a PEM certificate, which starts "
+            "with '-----BEGIN CERTIFICATE-----'; name the file of the CA that signed the server's certificate"
         ) from None
 
 

@@ -38,7 +38,7 @@ def connection_for(database: str, kept: Mapping[str, Any] | None) -> dict[str, A
 
 def _port(given: str) -> float:
     if not given.isdecimal() or not 1 <= int(given) <= 65535:
-        raise ProviderError(f"{VARIABLES['port']}: {given!r} is no port; write a number from 1 to 65535")
+        raise ProviderError(f"{VARIABLES['port']}: {given!r} is not a port; write a number from 1 to 65535")
     return float(given)
 
 

@@ -36,7 +36,7 @@ class Mailbox:
     pop3: bool = True
     submission: bool = True
     password: str = INITIAL
-    """Who decides it; the hash itself is no part of this."""
+    """Who decides on it; the hash itself is not kept here."""
 
     display_name: str = ""
     description: str = ""

@@ -54,7 +54,7 @@ def granted(link: Connection, name: str, host: str) -> set[str] | None:
 
 
 def _parsed(row: str) -> Iterator[str]:
-    """Return the single rights of one line of SHOW GRANTS; that somebody may log in (USAGE) is none."""
+    """Return the single rights of one line of SHOW GRANTS; USAGE, a login alone, is not counted."""
     if match := _ON_OBJECT.fullmatch(row):
         place = match["object"].replace("`", "")
         privileges = [one for one in _BETWEEN.split(match["privileges"]) if one != "USAGE"]
@@ -93,7 +93,7 @@ def revoke_statements(name: str, host: str, rights: Iterable[str]) -> Iterator[s
 def _split(right: str) -> tuple[str, str]:
     privilege, found, place = right.rpartition(" on ")
     if not found:
-        raise ValueError(f"{right!r} is no right that this version knows; take it away by hand")
+        raise ValueError(f"{right!r} is not a right that this version knows; take it away by hand")
     return privilege, place
 
 

@@ -30,7 +30,7 @@ def check(inputs: Bag) -> tuple[Bag, list[tuple[str, str]]]:
 
 
 def diff(state: Bag, inputs: Bag) -> Change:
-    """Return each right that is missing or too many, and another way to the server: a refresh goes it."""
+    """Return each right that is missing or too many, and a changed connection, which a refresh uses."""
     old = {key: state.get(key) or {} for key in ("connection", "hosts", "rights")}
     return Change(paths=differences(old, {key: inputs[key] for key in old}))
 

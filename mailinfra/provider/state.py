@@ -232,7 +232,7 @@ def delete_mail_bag(addresses: frozenset[str]) -> dict[str, bool]:
 
 
 def hashing_from(bag: Mapping[str, Any]) -> Hashing:
-    """Return the declared cost of a hash; raise ValueError where it is no whole number."""
+    """Return the declared cost of a hash; raise ValueError where it is not a whole number."""
     given = bag.get("hashing") or {}
     values: dict[str, int] = {}
     for name, default in vars(Hashing()).items():

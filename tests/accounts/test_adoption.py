@@ -194,7 +194,7 @@ def test_a_table_of_other_users_is_one_sentence(empty_desk: Desk, tmp_path: Path
     assert done.returncode == 1
     assert done.stderr == (
         f"database {empty_desk.database!r}: its table `users` has no column domain, password, userid, "
-        "so it is no table of mailboxes; name the database that has one\n"
+        "so it is not a table of mailboxes; name the database that has one\n"
     )
 
 

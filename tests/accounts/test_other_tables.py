@@ -38,7 +38,7 @@ VALUES = {
     "a long user": ("userid VARCHAR(200)", "userid = REPEAT('u', 129)", "userid is longer than 128"),
     "a long domain": ("domain VARCHAR(300)", "domain = REPEAT('d', 254)", "domain is longer than 253"),
     "a user of blanks": ("userid VARCHAR(128)", "userid = ' '", "userid is empty"),
-    "bytes that are no text": ("userid VARBINARY(128)", "userid = x'FF'", "bytes that are no UTF-8 text"),
+    "bytes that are not text": ("userid VARBINARY(128)", "userid = x'FF'", "bytes that are not UTF-8 text"),
     "padded bytes": ("userid BINARY(20)", "id = id", "userid holds a NUL character"),
 }
 
@@ -60,7 +60,7 @@ SHAPES = {
     "ADD UNIQUE INDEX half (userid(5), domain(5))": "the unique index `half`",
     "MODIFY id INT, DROP PRIMARY KEY, ADD PRIMARY KEY (userid)": "the primary key of `users`",
     "MODIFY id VARCHAR(9)": "`users.id` is of type varchar",
-    "MODIFY claimant JSON": "`users.claimant` is of type json, which is no text",
+    "MODIFY claimant JSON": "`users.claimant` is of type json, which is not text",
     "ADD CONSTRAINT few CHECK (claimant <> 'z')": "the check `few` of `users`",
     "DROP description, ADD description VARCHAR(9) AS (claimant)": "is computed from other columns",
     "DROP INDEX userid PARTITION BY HASH (id)": "`users` is partitioned",

@@ -70,7 +70,7 @@ def test_what_is_missing_comes_from_debian(world: World) -> None:
 
 
 def test_another_system_than_debian_is_a_sentence_with_remedy(world: World) -> None:
-    with pytest.raises(Problem, match=r"docker\.io iptables must be installed, and this is no Debian"):
+    with pytest.raises(Problem, match=r"docker\.io iptables must be installed, and this is not Debian"):
         bring_docker(world.machine())
 
 

@@ -1,4 +1,4 @@
-"""The Pulumi engine: from PATH, downloaded, or built; a download that fails or hangs is no end."""
+"""The Pulumi engine: from PATH, downloaded, or built when a download fails or hangs."""
 
 import re
 import time

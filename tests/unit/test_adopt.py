@@ -66,7 +66,7 @@ def test_a_doubled_scheme_prefix_is_reported() -> None:
 
 def test_a_password_in_clear_text_is_reported_and_not_shown() -> None:
     (remark,) = adoption.declaration([row(password="hunter2")]).remarks
-    assert "is no hash" in remark
+    assert "is not a hash" in remark
     assert "hunter2" not in remark
 
 
@@ -133,7 +133,7 @@ def test_numbers_and_nothing_in_text_columns_are_no_trace() -> None:
     found = adoption.declaration(rows)
     assert [one.get("description") for one in found.accounts["mailboxes"]] == [None, "7"]
     remarks = "\n".join(found.remarks)
-    assert "anna@example.com: its password is no hash" in remarks
+    assert "anna@example.com: its password is not a hash" in remarks
     assert "mailbox @: cannot be declared" in remarks
     assert "mailbox zo@\ufffd.test: cannot be declared" in remarks
 
@@ -223,7 +223,7 @@ def test_an_output_that_cannot_be_written_is_refused_before_a_password_is_asked_
         f"--output: '{tmp_path}/there' is there already and is not overwritten; name another file"
     )
     assert refusal("--output", f"{tmp_path}/no/accounts.yaml") == (
-        f"--output: '{tmp_path}/no' is no folder; make it, or name a file in another one"
+        f"--output: '{tmp_path}/no' is not a folder; make it, or name a file in another one"
     )
     monkeypatch.setattr(os, "access", lambda *_: False)  # root may write everywhere
     assert refusal("--output", f"{tmp_path}/accounts.yaml") == (
@@ -245,7 +245,7 @@ def test_a_port_that_is_none_is_refused(port: str) -> None:
     ("arguments", "line"),
     [
         (["--port", "1"], "Can't connect to MySQL server on '127.0.0.1'"),
-        (["--host", "a..b"], "database host 'a..b': is no name or IP address"),
+        (["--host", "a..b"], "database host 'a..b': is not a name or IP address"),
     ],
 )
 def test_a_server_that_does_not_answer_is_one_line(

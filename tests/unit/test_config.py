@@ -70,25 +70,25 @@ def test_a_form_that_is_no_group_of_settings_is_refused() -> None:
         ),
         (
             "mail",
-            "server.hostname: is no full domain name; write it with its parent, like 'mail.example.org'",
+            "server.hostname: is not a full domain name; write it with its parent, like 'mail.example.org'",
         ),
         (
             "mail.example.test.",
-            "server.hostname: is no domain name; write labels of letters, digits and inner hyphens",
+            "server.hostname: is not a domain name; write labels of letters, digits and inner hyphens",
         ),
         (
             "-mail.example.test",
-            "server.hostname: is no domain name; write labels of letters, digits and inner hyphens",
+            "server.hostname: is not a domain name; write labels of letters, digits and inner hyphens",
         ),
         (
             "mail_1.example.test",
-            "server.hostname: is no domain name; write labels of letters, digits and inner hyphens",
+            "server.hostname: is not a domain name; write labels of letters, digits and inner hyphens",
         ),
         (
             "192.0.2.1",
-            "server.hostname: is no domain name; write labels of letters, digits and inner hyphens",
+            "server.hostname: is not a domain name; write labels of letters, digits and inner hyphens",
         ),
-        ("xn--zzzzzz.test", "server.hostname: is no international domain name"),
+        ("xn--zzzzzz.test", "server.hostname: is not an international domain name"),
         (25, "server.hostname: must be text; given 25"),
     ],
 )
@@ -103,18 +103,18 @@ def test_an_international_host_name_is_taken_in_either_form() -> None:
 
 
 def test_an_unknown_key_is_answered_with_the_nearest_one() -> None:
-    assert refused(form(adresses=[])) == ["server.adresses: is no setting; did you mean 'addresses'?"]
-    assert refused(form(ports={"popp3": 1})) == ["server.ports.popp3: is no setting; did you mean 'pop3'?"]
+    assert refused(form(adresses=[])) == ["server.adresses: is not a setting; did you mean 'addresses'?"]
+    assert refused(form(ports={"popp3": 1})) == ["server.ports.popp3: is not a setting; did you mean 'pop3'?"]
 
 
 def test_an_unknown_key_without_a_near_one_is_answered_with_all_of_them() -> None:
     (line,) = refused(form(network={"qqq": 1}))
-    assert line == "server.network.qqq: is no setting; known here: subnet, subnet6"
+    assert line == "server.network.qqq: is not a setting; known here: subnet, subnet6"
 
 
 def test_the_python_name_of_a_field_is_no_key() -> None:
     (line,) = refused(form(limits={"message_size": "50M"}))
-    assert line == "server.limits.message_size: is no setting; did you mean 'messageSize'?"
+    assert line == "server.limits.message_size: is not a setting; did you mean 'messageSize'?"
 
 
 def test_all_mistakes_are_answered_at_once() -> None:

@@ -204,7 +204,7 @@ def test_an_alias_that_grows_with_each_step_is_refused_at_once_where_it_becomes_
 def test_an_alias_domain_stands_for_a_declared_one() -> None:
     domains = [{"name": "example.test"}, {"name": "b.test", "aliasOf": "c.test"}]
     assert refused(accounts(domains=domains)) == [
-        "server.accounts.domains.1.aliasOf (b.test): 'c.test' is no declared domain; add it to 'domains'"
+        "server.accounts.domains.1.aliasOf (b.test): 'c.test' is not a declared domain; add it to 'domains'"
     ]
 
 
@@ -587,7 +587,7 @@ def test_a_malformed_entry_hides_no_other_mistake_and_nobody_is_blamed_for_it() 
         ([{"name": "Bücher.test"}], "domains.0.name: must be lower case"),
         (["bücher.test"], "domains.0: must be a group of settings"),
         (["xn--bcher-kva.test"], "domains.0: must be a group of settings"),
-        ([{"name": "bücher.test", "colour": 1}], "domains.0.colour (bücher.test): is no setting"),
+        ([{"name": "bücher.test", "colour": 1}], "domains.0.colour (bücher.test): is not a setting"),
         ("bücher.test", "domains: must be a list"),
         ({"name": "bücher.test"}, "domains: must be a list"),
     ],

@@ -45,7 +45,7 @@ def test_a_mailbox_without_an_address_is_not_blamed_on_the_passwords(entry: Any)
 
 def test_a_password_of_nobody_is_still_named_where_every_mailbox_has_an_address() -> None:
     (line,) = refused(accounts(), passwords={"carol@example.test": "correct horse battery"})
-    assert line.startswith("mailinfra:passwords: 'carol@example.test' is no declared mailbox")
+    assert line.startswith("mailinfra:passwords: 'carol@example.test' is not a declared mailbox")
 
 
 def test_a_misspelt_certificate_file_is_not_blamed_on_the_key(

@@ -73,7 +73,7 @@ def test_a_mistake_in_the_accounts_file_names_that_file(
     assert refused(form(accounts="accounts.yaml", adresses=[])) == [
         "accounts.yaml: mailboxes.0.address: 'eve@other.test' is in no declared domain; add "
         "'other.test' to 'domains'",
-        "server.adresses: is no setting; did you mean 'addresses'?",
+        "server.adresses: is not a setting; did you mean 'addresses'?",
     ]
 
 
@@ -86,14 +86,15 @@ def test_a_mistake_in_the_accounts_file_names_that_file(
         ),
         (
             "domains: [",
-            "is no YAML: expected the node content, but found '<stream end>' (line 1, column 11); correct it",
+            "is not YAML: expected the node content, but found '<stream end>' (line 1, column 11); "
+            "correct it",
         ),
         (
             "domains: []\ndomains: []\n",
-            "is no YAML: the key 'domains' stands twice (line 2, column 1); correct it there",
+            "is not YAML: the key 'domains' stands twice (line 2, column 1); correct it there",
         ),
-        ("? [a]\n: b\n", "is no YAML: found unhashable key (line 1, column 3); correct it there"),
-        ("domains: \x00", "is no YAML: it holds characters that no text has; correct it there"),
+        ("? [a]\n: b\n", "is not YAML: found unhashable key (line 1, column 3); correct it there"),
+        ("domains: \x00", "is not YAML: it holds characters that no text has; correct it there"),
     ],
 )
 def test_an_accounts_file_that_cannot_be_read_is_refused(tmp_path: Path, text: str | None, line: str) -> None:
@@ -122,7 +123,7 @@ def test_a_mistake_in_the_syntax_of_an_accounts_file_quotes_nothing_of_its_line(
     path = tmp_path / "accounts.yaml"
     path.write_text(f"mailboxes:\n  - address: a@example.test\n    password: {value}\n")
     (line,) = refused(form(accounts=str(path)))
-    assert "is no YAML" in line
+    assert "is not YAML" in line
     assert "(line 3, column " in line or "(line 4, column 1)" in line
     assert "ter2" not in line
 
@@ -157,7 +158,7 @@ def test_a_password_for_external_accounts_is_refused() -> None:
 
 def test_a_password_for_an_undeclared_address_is_refused() -> None:
     assert refused(form(), passwords={"eve@example.test": "hunter2"}) == [
-        "mailinfra:passwords: 'eve@example.test' is no declared mailbox; add it, or remove the password"
+        "mailinfra:passwords: 'eve@example.test' is not a declared mailbox; add it, or remove the password"
     ]
 
 
@@ -178,9 +179,9 @@ def test_two_spellings_of_one_address_are_refused_with_both_places() -> None:
     ("key", "reason"),
     [
         ("Alice@example.test", "must be lower case; write 'alice@example.test'"),
-        ("alice", "is no mail address; write it as 'name@domain'"),
+        ("alice", "is not a mail address; write it as 'name@domain'"),
         ("alice+shop@example.test", "holds a '+', which separates a detail from the name; declare 'alice'"),
-        ("alice@example", "its domain 'example' is no full domain name"),
+        ("alice@example", "its domain 'example' is not a full domain name"),
     ],
 )
 def test_a_malformed_key_of_a_password_is_told_the_rule_of_addresses(key: str, reason: str) -> None:

@@ -64,7 +64,7 @@ def test_what_counts_is_whether_dovecots_user_may_write(
 def test_a_folder_that_is_missing_or_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (line,) = refused(mounted(tmp_path / "file"), local_daemon=True)
-    assert "is no folder; name one" in line
+    assert "is not a folder; name one" in line
     (line,) = refused(mounted(tmp_path / "none"), local_daemon=True)
     assert f"does not exist; make it: `install -d -o 1000 -g 1000 -m 0700 {tmp_path}/none`" in line
 

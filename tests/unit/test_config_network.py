@@ -58,7 +58,8 @@ def test_a_server_listens_somewhere() -> None:
 
 def test_a_malformed_address_is_refused_with_its_position() -> None:
     assert refused(form(addresses=["192.0.2.1", "192.0.2"])) == [
-        "server.addresses.1: is no IP address; write one like '192.0.2.1' or '2001:db8::1'; given '192.0.2'"
+        "server.addresses.1: is not an IP address; write one like '192.0.2.1' or '2001:db8::1'; "
+        "given '192.0.2'"
     ]
 
 
@@ -93,7 +94,7 @@ def test_an_external_database_inside_of_the_containers_subnet_is_refused() -> No
 @pytest.mark.parametrize("subnet", ["127.0.0.0/24", "224.0.0.0/24", "0.0.0.0/8"])
 def test_a_subnet_that_is_not_for_containers_is_refused(subnet: str) -> None:
     assert refused(form(network={"subnet": subnet}, listen=["192.0.2.1"])) == [
-        f"server.network.subnet: {subnet} is no network for containers; choose a private one"
+        f"server.network.subnet: {subnet} is not a network for containers; choose a private one"
     ]
 
 
@@ -120,8 +121,8 @@ def test_an_ipv6_subnet_that_nobody_routes_is_taken(subnet: str) -> None:
 @pytest.mark.parametrize("address", ["::", "2001:db8::25"])
 def test_listening_on_ipv6_without_an_ipv6_subnet_is_refused(address: str) -> None:
     assert refused(form(listen=["127.0.0.1", address])) == [
-        f"server.listen.1: {address} is IPv6, which the containers have none of: every such client would "
-        "wear the gateway's address; add 'network.subnet6', like 'fd00:94::/64'"
+        f"server.listen.1: {address} is IPv6, and the containers have no IPv6: every client over IPv6 would "
+        "seem to come from the gateway's address; add 'network.subnet6', like 'fd00:94::/64'"
     ]
     given = form(listen=["127.0.0.1", address], network={"subnet6": "fd00:94::/64"})
     assert accepted(given).listen[1] == address

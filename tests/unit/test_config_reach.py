@@ -74,7 +74,7 @@ def test_without_a_reverse_proxy_nobody_is_believed() -> None:
     ("given", "said"),
     [
         ("traefik", "is neither 'host' nor an address nor a subnet"),
-        ("172.18.0.0/33", "is no subnet; write one like '172.18.0.0/16'"),
+        ("172.18.0.0/33", "is not a subnet; write one like '172.18.0.0/16'"),
         ("172.18.0.5/16", "must be written as the network itself: '172.18.0.0/16'"),
         ("0.0.0.0/0", "is in webmail's container the container itself"),
         ("128.0.0.0/1", "would believe half the world on who it is"),

@@ -51,7 +51,7 @@ def test_a_misspelt_mailbox_is_one_line_for_all_who_name_it() -> None:
 def test_a_misspelt_address_of_a_password_gets_a_suggestion() -> None:
     (line,) = refused(accounts(), passwords={"alcie@example.test": "a good long one"})
     assert line == (
-        "mailinfra:passwords: 'alcie@example.test' is no declared mailbox; did you mean "
+        "mailinfra:passwords: 'alcie@example.test' is not a declared mailbox; did you mean "
         "'alice@example.test'? "
         "Otherwise add it, or remove the password"
     )
@@ -67,7 +67,7 @@ def test_a_misspelt_domain_of_a_target_gets_a_suggestion() -> None:
 def test_a_misspelt_original_of_an_alias_domain_gets_a_suggestion() -> None:
     given = accounts(domains=[{"name": "example.test"}, {"name": "twin.test", "aliasOf": "exampl.test"}])
     assert refused(given) == [
-        "server.accounts.domains.1.aliasOf (twin.test): 'exampl.test' is no declared domain; did you mean "
+        "server.accounts.domains.1.aliasOf (twin.test): 'exampl.test' is not a declared domain; did you mean "
         "'example.test'? Otherwise add it to 'domains'"
     ]
 

@@ -90,7 +90,7 @@ def test_a_message_size_that_no_server_lives_with_is_refused(size: str) -> None:
 
 def test_a_size_without_unit_is_refused() -> None:
     assert refused(form(limits={"messageSize": 50})) == [
-        "server.limits.messageSize: is no size; write a whole number and K, M or G, like '50M'; given 50"
+        "server.limits.messageSize: is not a size; write a whole number and K, M or G, like '50M'; given 50"
     ]
 
 

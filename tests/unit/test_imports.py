@@ -1,6 +1,7 @@
 """Imports point one way: ground, forms, one hardened container, nouns, and one place where they meet."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -126,3 +127,11 @@ def test_the_entry_point_fits_on_a_screen() -> None:
 def test_a_module_says_what_it_owns(path: Path) -> None:
     text = path.read_text()
     assert ast.get_docstring(ast.parse(text)), "its first lines say what it owns"
+
+
+@pytest.mark.parametrize("path", [path for _, path in modules()], ids=lambda path: path.stem)
+def test_a_module_that_points_at_another_one_points_at_one_that_exists(path: Path) -> None:
+    docstring = ast.get_docstring(ast.parse(path.read_text())) or ""
+    for name in re.findall(r"[\w/.]+(?:\.py|/)(?![\w/])", docstring):
+        beside = [folder / name for folder in (path.parent, PACKAGE, PACKAGE.parent)]
+        assert any(one.exists() for one in beside), f"{path.name} says that {name} owns something"

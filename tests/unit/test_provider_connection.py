@@ -36,14 +36,14 @@ def test_a_server_that_does_not_run_is_named_with_the_remedy() -> None:
 
 def test_a_ca_that_is_no_certificate_is_named_with_the_remedy() -> None:
     assert refusal(ca="no certificate") == (
-        "database 'mail': the CA to trust is no PEM certificate, which starts with "
+        "database 'mail': the CA to trust is not a PEM certificate, which starts with "
         "'-----BEGIN CERTIFICATE-----'; name the file of the CA that signed the server's certificate"
     )
 
 
 def test_a_host_that_is_no_name_is_named_with_the_remedy() -> None:
     said = refusal(host="db..example.org")
-    assert said.startswith("database host 'db..example.org': is no name or IP address")
+    assert said.startswith("database host 'db..example.org': is not a name or IP address")
 
 
 def test_an_import_takes_the_way_from_the_environment(
@@ -61,7 +61,7 @@ def test_a_port_that_is_none_is_refused(environment: pytest.MonkeyPatch, port: s
     with pytest.raises(ProviderError) as refused:
         connection_for("mail", None)
     assert str(refused.value) == (
-        f"MAILINFRA_DATABASE_PORT: {port!r} is no port; write a number from 1 to 65535"
+        f"MAILINFRA_DATABASE_PORT: {port!r} is not a port; write a number from 1 to 65535"
     )
 
 

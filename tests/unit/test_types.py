@@ -23,18 +23,18 @@ def test_an_international_domain_name_becomes_its_ascii_form() -> None:
     [
         ("Example.org", "must be lower case; write 'example.org'"),
         ("BÜCHER.test", "must be lower case; write 'bücher.test'"),
-        ("localhost", "is no full domain name"),
-        ("", "is no full domain name"),
-        ("example..org", "is no domain name"),
-        ("example.org.", "is no domain name"),
-        ("exa mple.org", "is no domain name"),
-        ("-a.org", "is no domain name"),
-        ("a-.org", "is no domain name"),
-        (f"{'a' * 64}.org", "is no domain name"),
-        (f"{'a.' * 126}org", "is no domain name"),
-        ("192.0.2.1", "is no domain name"),
-        ("example.org\n", "is no domain name"),
-        ("☃.test", "is no international domain name"),
+        ("localhost", "is not a full domain name"),
+        ("", "is not a full domain name"),
+        ("example..org", "is not a domain name"),
+        ("example.org.", "is not a domain name"),
+        ("exa mple.org", "is not a domain name"),
+        ("-a.org", "is not a domain name"),
+        ("a-.org", "is not a domain name"),
+        (f"{'a' * 64}.org", "is not a domain name"),
+        (f"{'a.' * 126}org", "is not a domain name"),
+        ("192.0.2.1", "is not a domain name"),
+        ("example.org\n", "is not a domain name"),
+        ("☃.test", "is not an international domain name"),
     ],
 )
 def test_a_malformed_domain_name_is_refused(value: str, message: str) -> None:
@@ -92,8 +92,8 @@ def test_an_address_in_an_international_domain_is_kept_in_ascii() -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("alice", "is no mail address; write it as 'name@domain'"),
-        ("@example.org", "is no mail address"),
+        ("alice", "is not a mail address; write it as 'name@domain'"),
+        ("@example.org", "is not a mail address"),
         ("Alice@example.org", "must be lower case; write 'alice@example.org'"),
         ("alice@Example.org", "must be lower case; write 'alice@example.org'"),
         ("älice@example.org", "that a daemon could not log in with; use a-z, 0-9"),
@@ -108,9 +108,9 @@ def test_an_address_in_an_international_domain_is_kept_in_ascii() -> None:
         ("../alice@example.org", "that a daemon could not log in with"),
         ("alice+sales@example.org", "holds a '\\+', which separates a detail .* declare 'alice'"),
         (f"{'a' * 65}@example.org", "has 65 characters before the @; at most 64"),
-        (f"a@{'b.' * 124}example.org", "is no domain name|has .* characters; at most 254"),
-        ("alice@example", "its domain 'example' is no full domain name"),
-        ("alice@", "its domain '' is no full domain name"),
+        (f"a@{'b.' * 124}example.org", "is not a domain name|has .* characters; at most 254"),
+        ("alice@example", "its domain 'example' is not a full domain name"),
+        ("alice@", "its domain '' is not a full domain name"),
     ],
 )
 def test_an_address_that_nobody_could_use_is_refused(value: str, message: str) -> None:
@@ -143,7 +143,7 @@ def test_a_size_counts_in_powers_of_1024(value: str, size: int) -> None:
 
 @pytest.mark.parametrize("value", ["50", "50MB", "0M", "-1M", "1.5G", "50m", "", 50, None, True])
 def test_a_size_without_number_or_unit_is_refused(value: object) -> None:
-    with pytest.raises(ValueError, match="is no size; write a whole number and K, M or G, like '50M'"):
+    with pytest.raises(ValueError, match="is not a size; write a whole number and K, M or G, like '50M'"):
         types.size_in_bytes(value)
 
 
@@ -163,7 +163,7 @@ def test_false_turns_a_port_off_and_nothing_else_does() -> None:
 
 def test_an_ip_address_is_kept_in_its_usual_spelling() -> None:
     assert types.ip_address("2001:DB8:0::25") == "2001:db8::25"
-    with pytest.raises(ValueError, match="is no IP address; write one like"):
+    with pytest.raises(ValueError, match="is not an IP address; write one like"):
         types.ip_address("192.0.2.256")
 
 
@@ -174,7 +174,7 @@ def test_a_host_may_be_an_address_a_name_or_a_single_label() -> None:
         "db",
         "db.example.org",
     ]
-    with pytest.raises(ValueError, match="is no full domain name"):
+    with pytest.raises(ValueError, match="is not a full domain name"):
         types.host_name("db:3306")
 
 
@@ -198,7 +198,7 @@ def test_an_image_that_would_change_by_itself_is_refused(value: str) -> None:
 
 
 def test_an_image_reference_that_is_none_is_refused() -> None:
-    with pytest.raises(ValueError, match="is no image reference"):
+    with pytest.raises(ValueError, match="is not an image reference"):
         types.image_reference("MySQL 9")
 
 
@@ -210,10 +210,10 @@ def test_a_subnet_is_an_ip_network() -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("192.168.94.0", "is no subnet of IPv4; write one like '192.168.94.0/24'"),
-        ("192.168.94.0/33", "is no subnet of IPv4"),
-        ("fd00::/64", "is no subnet of IPv4"),
-        (24, "is no subnet of IPv4"),
+        ("192.168.94.0", "is not a subnet of IPv4; write one like '192.168.94.0/24'"),
+        ("192.168.94.0/33", "is not a subnet of IPv4"),
+        ("fd00::/64", "is not a subnet of IPv4"),
+        (24, "is not a subnet of IPv4"),
         ("192.168.94.1/24", "must be written as the network itself: '192.168.94.0/24'"),
         (
             "192.168.94.0/30",

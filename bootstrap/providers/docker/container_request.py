@@ -37,7 +37,7 @@ def request(inputs: Properties, image: str) -> dict[str, Any]:
 
 
 def swap_bytes(mebibytes: int) -> int:
-    """Return a limit of memory and swap in bytes; -1 is none."""
+    """Return a limit of memory and swap in bytes; -1 means no limit."""
     return mebibytes * MEBIBYTE if mebibytes > 0 else mebibytes
 
 

@@ -149,7 +149,7 @@ class RemoteImage(Resource):
     def _build(self, name: str, build: Properties, platform: str | None) -> None:
         context = Path(build["context"]).resolve()
         if not (context / build["dockerfile"]).is_file():
-            raise Refused(f"failed to read dockerfile: {context / build['dockerfile']} is no file")
+            raise Refused(f"failed to read dockerfile: {context / build['dockerfile']} is not a file")
         tags = list(dict.fromkeys([name, *(build.get("tags") or [])]))
         tail: deque[str] = deque(maxlen=SHOWN_LINES)
         with saying(f"failed to build image {name}"):

@@ -1,6 +1,6 @@
 """Database: the two databases, their tables and one user per service, on our own MySQL or an existing one.
 
-Owns who may do what. Does not own the server (server.py) nor the rows of accounts (accounts.py).
+Owns who may do what. Does not own the server (server.py) nor the rows of accounts (components/accounts.py).
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """MySQL: a server in a container of ours, or the way to somebody's existing one.
 
 Owns the container, its data volume and the account that deploys. Does not own databases, tables and the users
-of services (database.py).
+of services (users.py).
 """
 
 from collections.abc import Mapping
@@ -141,7 +141,7 @@ def own(name: str, server: OwnServer, on_destroy: OnDestroy, child: ResourceOpti
         port=PORT,
         ca=Output.from_input(server.identity.ca),
         connection=connection,
-        # It cannot be told our CA. Over loopback there is nobody between.
+        # This provider cannot be given our CA, so it verifies nothing. The connection stays on loopback.
         provider=_provider(name, endpoint, Role.DEPLOY.value, passwords[Role.DEPLOY], "skip-verify", child),
         data=data,
     )
@@ -208,7 +208,7 @@ def existing(name: str, server: ExistingServer, child: ResourceOptions) -> Reach
         port=given.port,
         ca=Output.from_input(ca),
         connection=connection,
-        # This provider cannot be told a CA. It asks the public ones, or with another one nobody.
+        # This provider cannot be given a CA: it verifies against the public ones, or not at all.
         provider=_provider(
             name, access.endpoint, given.administrator, secret, "skip-verify" if ca else "true", child
         ),

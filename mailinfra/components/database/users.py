@@ -1,7 +1,7 @@
 """Users: the database user of one service, with just the rights that it needs.
 
 Owns how a right is given and taken away, and the databases' names. Does not own their tables
-(own_provider.py).
+(components/own_provider.py).
 """
 
 from collections.abc import Iterator, Sequence

@@ -31,14 +31,14 @@ class DomainConfig(Model):
     sending."""
 
     catch_all: AliasAddress | None = None
-    """Mailbox or alias that gets what no other address of the domain takes. It invites spam: no address is
-    unknown any more."""
+    """Mailbox or alias that gets what no other address of the domain takes. It invites spam: no
+    address is refused as unknown any more."""
 
     postmaster: AliasAddress | None = None
     """Mailbox or alias that gets mail to `postmaster` and `abuse`, which every domain must answer for (RFC
     2142). Declare it: by default it is the domain's mailbox `postmaster`, `admin`, `administrator` or
-    `hostmaster`, else its first one by the alphabet (without any, the server's), so that one more mailbox may
-    change who gets this mail. The order of the list changes nothing."""
+    `hostmaster`, else its first mailbox in alphabetical order, else the first one of the server. So one more
+    mailbox may change who gets this mail. The order of the list changes nothing."""
 
     renamed_from: DomainName | None = Field(default=None, examples=["old.example.org"])
     """Its name until now: everything in it moves along, mail included. It is done once; the line may stay. To

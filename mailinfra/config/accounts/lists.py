@@ -78,8 +78,8 @@ class AccountsConfig(Model):
 
     delete_mail: Items[EmailAddress] = Field(default=(), examples=[["anna@example.org"]])
     """Addresses whose removed mailboxes lose their mail, also those that were removed earlier; all other mail
-    stays. None of them may be a mailbox, or in an alias domain; their domains may be gone. Taking an address
-    off this list brings nothing back."""
+    stays. None of them may be a mailbox now, or lie in an alias domain; their domain need not be declared any
+    more. Taking an address off this list brings nothing back."""
 
     hashing: HashingConfig = HashingConfig()
     """Cost of making and checking one password hash."""

@@ -39,7 +39,7 @@ class Entries:
     """Names and addresses of malformed entries: whoever mentions them may be right."""
 
     unreadable: frozenset[str] = field(default_factory=frozenset)
-    """Which of these are no lists: what they would declare is not known, and nobody is blamed for it."""
+    """Which of these are not lists: what they would declare is not known, and nobody is blamed for it."""
 
 
 def contradictions(entries: Entries) -> Iterator[Mistake]:
@@ -154,7 +154,7 @@ class _Rules:
         elif original is None and not self._may_be_declared(of):
             near = near_domain(of, self.by_name.keys() - {domain.name})
             remedy = f"did you mean {near!r}? Otherwise add it" if near else "add it"
-            yield Mistake(place=place, reason=f"{of!r} is no declared domain; {remedy} to 'domains'")
+            yield Mistake(place=place, reason=f"{of!r} is not a declared domain; {remedy} to 'domains'")
         elif original is not None and original.alias_of:
             reason = f"{of!r} is an alias domain itself; write {original.alias_of!r}"
             yield Mistake(place=place, reason=reason)
@@ -180,7 +180,7 @@ class _Rules:
                     yield Mistake(place=(place, index, "address"), reason=reason)
 
     def targets(self) -> Iterator[Mistake]:
-        """Return each alias target that gets no mail, once, and each forward that is no forward."""
+        """Return each alias target that gets no mail, once, and each forward that is not a forward."""
         found: dict[str, list[tuple[str | int, ...]]] = {}
         for index, alias in self.entries.aliases.items():
             for number, target in enumerate(alias.targets):

@@ -93,7 +93,7 @@ def _columns_in_the_way(columns: dict[str, Any]) -> Iterator[str]:
     for name in LENGTHS:
         kind = columns[name]["kind"]
         if kind not in TEXT_TYPES:
-            yield f"`users.{name}` is of type {kind}, which is no text; make it a VARCHAR({LENGTHS[name]})"
+            yield f"`users.{name}` is of type {kind}, which is not text; make it a VARCHAR({LENGTHS[name]})"
         if "generated" in columns[name]["extra"].replace("default_generated", ""):
             yield f"`users.{name}` is computed from other columns; make it a column of its own"
     taken = [name for name in LATER_COLUMNS if name in columns]
@@ -210,7 +210,7 @@ def _text(name: str, value: Any) -> tuple[str, str | None]:
         try:
             return value.decode(), None
         except UnicodeDecodeError:
-            return "", f"{name} holds bytes that are no UTF-8 text; write it anew"
+            return "", f"{name} holds bytes that are not UTF-8 text; write it anew"
     return str(value), None
 
 
