@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,7 +68,7 @@ def role(pid: int) -> str:
     return ""
 
 
-def cast(make: subprocess.Popen[str]) -> dict[str, int]:
+def cast(make: subprocess.Popen[bytes]) -> dict[str, int]:
     """Return role -> process of the update that a `make` runs."""
     return {role(pid): pid for pid in reversed(descendants(make.pid)) if role(pid)}
 
@@ -100,7 +99,7 @@ def made(yard: Yard) -> set[str]:
     return {each["urn"] for each in yard.checkpoint.get("resources") or [] if each.get("id")}
 
 
-def wait_for(yard: Yard, make: subprocess.Popen[str], urn: str, victim: str) -> int | None:
+def wait_for(yard: Yard, make: subprocess.Popen[bytes], urn: str, victim: str) -> int | None:
     """Return the victim's process as soon as the update is at the resource; None if it ends before."""
     known = made(yard)
     while make.poll() is None and not is_at(yard, urn, known):
@@ -118,10 +117,8 @@ def strike(yard: Yard, urn: str, victim: str, sign: signal.Signals, command: str
 
     Returns whether anybody was hit, and what a person read meanwhile.
     """
-    make = yard.begin(command)
-    said: list[str] = []
-    reader = threading.Thread(target=lambda: said.extend(make.stdout or []), daemon=True)
-    reader.start()
+    said = yard.project.parent / "said"
+    make = yard.begin(command, said=said)
     pid = wait_for(yard, make, urn, victim)
     if pid:
         try:
@@ -132,8 +129,8 @@ def strike(yard: Yard, urn: str, victim: str, sign: signal.Signals, command: str
         make.wait(END_SECONDS)
     except subprocess.TimeoutExpired:
         make.kill()
+        make.wait()
         raise AssertionError(
-            f"make {command} goes on for ever after {sign.name} of {victim}:\n{''.join(said)}"
+            f"make {command} goes on for ever after {sign.name} of {victim}:\n{said.read_text()}"
         ) from None
-    reader.join(10)  # a plugin that outlives its engine may hold the pipe for longer
-    return pid is not None, "".join(said)
+    return pid is not None, said.read_text(errors="replace")

@@ -81,18 +81,20 @@ class Yard:
         found: dict[str, Any] = yaml.safe_load(self.file.read_text())["config"]["mailinfra:server"]
         return found
 
-    def begin(self, *words: str, **more: Any) -> subprocess.Popen[str]:
-        """Start `make` and return at once."""
-        return subprocess.Popen(
-            ["make", *words, f"STACK={STACK}"],
-            cwd=self.project,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            **more,
-        )
+    def begin(self, *words: str, said: Path | None = None) -> subprocess.Popen[bytes]:
+        """Start `make` and return at once; what it says goes to the file `said`.
+
+        Not through a pipe: a plugin that outlives its engine would hold that open.
+        """
+        with (said or Path(os.devnull)).open("wb") as file:
+            return subprocess.Popen(
+                ["make", *words, f"STACK={STACK}"],
+                cwd=self.project,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+            )
 
     def make(self, *words: str, status: int = 0, seconds: float = UP_SECONDS, typed: str = "") -> str:
         """Return what a person reads of one `make`; fail when it ends with another status or not at all."""
