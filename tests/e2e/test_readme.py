@@ -11,10 +11,13 @@ from tests.e2e.stackfile import ALICE, ROOT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
+BLOCK = re.compile(r"^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+"""Matched with their kind, or the end of a block that has one would be taken for the beginning of the next."""
+
 COMMANDS = [
-    block.strip()
-    for block in re.findall(r"^```\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
-    if block.startswith(("swaks", "curl"))
+    block["text"].strip()
+    for block in BLOCK.finditer((ROOT / "README.md").read_text())
+    if not block["kind"] and block["text"].startswith(("swaks", "curl"))
 ]
 
 
