@@ -12,7 +12,7 @@ from tests.e2e.stackfile import ALICE, ROOT
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 BLOCK = re.compile(r"^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
-"""Matched with their kind, or the end of a block that has one would be taken for the beginning of the next."""
+"""Matched with its kind, or the end of a block that has one would be taken for the beginning of the next."""
 
 COMMANDS = [
     block["text"].strip()

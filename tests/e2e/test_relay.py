@@ -5,6 +5,7 @@ from itertools import product
 
 import pytest
 
+from mailinfra.containers.place import INNER_STEP
 from tests.e2e.clients import Smtp
 from tests.e2e.ground import addresses
 from tests.e2e.server import INNER, Server
@@ -118,7 +119,12 @@ def published(server: Server, daemon: str) -> dict[str, set[str]]:
 
 
 def test_the_world_reaches_the_declared_ports_and_no_inner_one(server: Server) -> None:
-    declared = {f"{INNER[name]}/tcp": {str(server.ports[name])} for name in PROTOCOLS}
+    addresses = range(len(server.stack.settings["listen"]))  # each has inner ports of its own
+    declared = {
+        f"{INNER[name] + INNER_STEP * number}/tcp": {str(server.ports[name])}
+        for name in PROTOCOLS
+        for number in addresses
+    }
     assert published(server, "postfix") | published(server, "dovecot") == declared
     assert published(server, "webmail").keys() - declared.keys(), "the control: other ports would be seen"
 
