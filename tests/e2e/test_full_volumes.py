@@ -41,7 +41,8 @@ def small(server: Server, second: Stack) -> Iterator[Server]:
     settings["limits"] = {"messageSize": "5M"}
     settings["receiving"] = {"checkDomains": False}
     second.configure(settings)
-    second.up()
+    # The queue's volume was made above, with little space: not what the stack declares.
+    second.up(settled=False)
     made = Small(second, server.world)
     made.read()
     yield made

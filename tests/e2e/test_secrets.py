@@ -57,7 +57,11 @@ def forms(text: str) -> set[str]:
     found = {text, quote(text), base64.b64encode(text.encode()).decode().rstrip("=")}
     for ascii_only in (True, False):  # as JSON, and as JSON inside of JSON
         once = json.dumps(text, ensure_ascii=ascii_only)[1:-1]
-        found |= {once, json.dumps(once, ensure_ascii=ascii_only)[1:-1]}
+        # Go, and so the engine, writes & < > as numbers: https://pkg.go.dev/encoding/json#HTMLEscape
+        html = once.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+        found |= {
+            each for one in (once, html) for each in (one, json.dumps(one, ensure_ascii=ascii_only)[1:-1])
+        }
     return found
 
 
