@@ -30,6 +30,7 @@ PULUMI = """case "$1 $2" in
   "stack export") cat {folder}/state.json ;;
   "stack import") cp "$6" {folder}/imported.json ;;
   "stack output") echo "{{}}" ;;
+  "preview --json") echo '{{"steps": []}}' ;;
   "up --yes") . {folder}/update ;;
 esac
 """
@@ -147,7 +148,16 @@ class Harbour:
     @property
     def touched(self) -> list[str]:
         """Every call that changes anything."""
-        looks = ("ps", "inspect", "network ls", "volume ls", "image ls", "logs", "stack export")
+        looks = (
+            "ps",
+            "inspect",
+            "network ls",
+            "volume ls",
+            "volume inspect",
+            "image ls",
+            "logs",
+            "stack export",
+        )
         return [call for call in self.world.calls if not call.split(" ", 1)[1].startswith(looks)]
 
 

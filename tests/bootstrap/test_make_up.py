@@ -89,18 +89,19 @@ def test_a_failed_update_with_nothing_to_clear_says_so(harbour: Harbour) -> None
 
 
 def test_a_new_stacks_first_preview_is_explained_in_the_same_place(harbour: Harbour) -> None:
-    for command in ("up", "preview"):
+    commands = (["up"], ["preview", "--diff", "1"])
+    for command in commands:
         harbour.world.output.truncate(0)
         assert summary.NEW not in harbour.world.said
-        call(command)
+        call(*command)
         assert summary.NEW not in harbour.world.said, "only a new stack"
     for name in ("ours", "running", "volumes"):
         (harbour.folder / name).write_text("")
     (harbour.folder / "f0.network").unlink()
     harbour.state()
-    for command in ("up", "preview"):
+    for command in commands:
         harbour.world.output.truncate(0)
-        call(command)
+        call(*command)
         assert summary.NEW in harbour.world.said
 
 
@@ -108,9 +109,7 @@ def test_a_preview_says_what_make_up_puts_right_first(harbour: Harbour) -> None:
     harbour.container("c3", "postfix", status="exited")
     assert call("preview", "--stack", "dev") == 0
     said = harbour.world.said
-    assert (
-        "Before what Pulumi shows below, make up STACK=dev will\n  - start postfix, which is stopped" in said
-    )
+    assert "Before what follows, make up STACK=dev will\n  - start postfix, which is stopped" in said
     assert [one.partition(" ")[0] for one in harbour.touched] == ["pulumi"], "a preview only looks"
 
 
