@@ -262,3 +262,21 @@ def test_data_stays_and_is_found_again(
             assert any(USER in urn for urn in request.replace_with), request.name
         if request.type == CA:
             assert list(request.ignoreChanges) == ["subject"], "every client would have to trust another CA"
+
+
+@pytest.mark.parametrize("on_destroy", ["retain", "delete"])
+def test_a_destroy_does_not_log_in_to_a_server_that_goes_with_it(
+    declared: Callable[[dict[str, Any]], Requests], on_destroy: str
+) -> None:
+    """Where it does not run, each login waits for five minutes; users and databases go with their volume."""
+    own = [
+        request
+        for request in declared({**PLAIN, "storage": {"onDestroy": on_destroy}})
+        if request.type in {DATABASE, USER}
+    ]
+    assert own
+    for request in own:
+        assert request.deletedWith.endswith("::mail-database-data"), request.name
+    for request in declared(ELSEWHERE):
+        if request.type in {DATABASE, USER}:
+            assert not request.deletedWith, f"{request.name} stays on somebody's server"

@@ -73,6 +73,7 @@ class Database(ComponentResource):
                     ResourceOptions.merge(child, durable(args.on_destroy)),
                     ResourceOptions(
                         provider=reached.provider,
+                        deleted_with=reached.data,
                         # The init file creates them at every start: a retained data volume is adopted.
                         import_=each if is_there else None,
                     ),
