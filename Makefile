@@ -16,7 +16,7 @@ COMMANDS := up preview destroy env test test-interruptions check bench docs lock
 .PHONY: help $(COMMANDS)
 
 $(COMMANDS):
-	$(RUN)@trap : INT; $(PYTHON) -m bootstrap $@ --stack "$(STACK)" --purge "$(PURGE)" --takeover "$(TAKEOVER)" --diff "$(DIFF)" --yes "$(YES)" || exit 1
+	$(RUN)@trap : INT; $(PYTHON) -m bootstrap $@ --stack "$(STACK)" --purge "$(PURGE)" --takeover "$(TAKEOVER)" --diff "$(DIFF)" --yes "$(YES)" --long "$(LONG)" || exit 1
 
 help: ## Every command with what it does.
 	$(RUN)@$(PYTHON) -m bootstrap --help

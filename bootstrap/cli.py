@@ -165,9 +165,9 @@ def env(machine: Machine, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def test(machine: Machine, _: argparse.Namespace) -> int:
-    """Run all tests, tier by tier."""
-    return checks.test(machine, ready_for_tests(machine))
+def test(machine: Machine, arguments: argparse.Namespace) -> int:
+    """Run all tests, tier by tier; with --long those that take many minutes, too."""
+    return checks.test(machine, ready_for_tests(machine), long=switch("LONG", arguments.long))
 
 
 def interruptions(machine: Machine, _: argparse.Namespace) -> int:
@@ -251,6 +251,7 @@ def main(words: Sequence[str]) -> int:
             "--takeover", default="", help="with up: take over a running server that the state does not know"
         )
         one.add_argument("--diff", default="", help="with preview and up: show every property, too")
+        one.add_argument("--long", default="", help="with test: the tests that take many minutes, too")
         one.add_argument("--yes", default="", help="with up: do not ask before a server with mail is changed")
     arguments = parser.parse_args(words)
     # What `env` prints is for a shell to evaluate, so all else goes where a person reads it.

@@ -60,7 +60,7 @@ def make(*words: str, python: str) -> subprocess.CompletedProcess[str]:
 def test_make_passes_its_variables_on() -> None:
     done = make("-n", "destroy", "STACK=second", "PURGE=1", python="python3")
     assert (
-        'python3 -m bootstrap destroy --stack "second" --purge "1" --takeover "" --diff "" --yes "" ||'
+        'python3 -m bootstrap destroy --stack "second" --purge "1" --takeover "" --diff "" --yes "" --long "" ||'
         in done.stdout
     )
 
@@ -117,12 +117,20 @@ def test_an_old_python_is_refused_in_a_sentence() -> None:
 
 
 def test_a_failed_tier_fails_the_run_and_the_others_still_run(world: World) -> None:
-    world.program("pytest", 'case "$*" in tests/accounts) exit 1;; esac', folder=world.project / ".venv/bin")
+    world.program("pytest", 'case "$*" in tests/accounts*) exit 1;; esac', folder=world.project / ".venv/bin")
     machine = world.machine()
-    assert checks.test(machine, machine.env) == 1
+    assert checks.test(machine, machine.env, long=False) == 1
     assert len(world.calls) == len(checks.TIERS)
     assert "accounts          FAILED in 0 s" in world.said
     assert "e2e               passed in 0 s" in world.said
+
+
+@pytest.mark.parametrize("long", [True, False])
+def test_tests_of_many_minutes_run_where_they_are_asked_for(world: World, long: bool) -> None:
+    world.program("pytest", "true", folder=world.project / ".venv/bin")
+    machine = world.machine()
+    assert checks.test(machine, machine.env, long=long) == 0
+    assert all(("-m not long" in call) is not long for call in world.calls)
 
 
 def test_every_folder_of_tests_is_in_a_tier() -> None:

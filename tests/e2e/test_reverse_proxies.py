@@ -22,7 +22,7 @@ from tests.e2e.server import until
 from tests.e2e.stack import Stack
 from tests.e2e.stackfile import ROOT
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900), pytest.mark.long]
 
 IMAGE = "mailinfra-e2e-proxies"
 NAME = "mail.example.org"
