@@ -169,7 +169,7 @@ def careless(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
     file.write_bytes(key.private_bytes(pem, pkcs8, serialization.NoEncryption()) + certificate)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(file)
-    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.set_ciphers("ALL:eNULL:@SECLEVEL=0")
     context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
     return context
 
