@@ -53,7 +53,7 @@ def test_a_signal_ends_a_plugin_at_once_and_silently(
         assert process.stdout
         assert process.stdout.readline().strip().isdigit()
         os.killpg(process.pid, number)
-        left, errors = process.communicate(timeout=5)
+        left, errors = process.communicate(timeout=20)
     assert (process.returncode, left, errors) == (0, "", "")
 
 
@@ -68,7 +68,7 @@ def test_a_signal_at_any_moment_of_the_start_prints_nothing(name: str, tmp_path:
         time.sleep(0.5)
         for process in processes:
             process.kill()
-        assert [process.communicate(timeout=5)[1] for process in processes] == [""] * len(MOMENTS)
+        assert [process.communicate(timeout=20)[1] for process in processes] == [""] * len(MOMENTS)
 
 
 def test_a_signal_in_the_middle_of_a_call_prints_nothing(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_a_signal_in_the_middle_of_a_call_prints_nothing(tmp_path: Path) -> None
             call = stub.Read.future(proto.ReadRequest(id="d", urn=urn))
             time.sleep(1)
             os.killpg(process.pid, signal.SIGINT)
-            errors = process.communicate(timeout=5)[1]
+            errors = process.communicate(timeout=20)[1]
             assert call.code() is grpc.StatusCode.UNAVAILABLE
     assert (process.returncode, errors) == (0, "")
 
