@@ -1,5 +1,6 @@
 """`make bench`: prints what the product costs, each figure beside what it is compared to."""
 
+import os
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +17,17 @@ from tests.e2e.stack import EngineError, Stack, Workspace
 USER = "alice@example.test"
 SUBNET = "192.168.97.0/24"
 SECTIONS = ("life", "mail", "scale", "bare")
+
+
+def plugins(home: Path) -> str:
+    """Return which provider plugins a Pulumi home holds: Pulumi's own are binaries, local ones scripts."""
+    found = []
+    for name in ("docker", "mysql", "random", "tls"):
+        for program in sorted(home.glob(f"plugins/resource-{name}-v*/pulumi-resource-{name}")):
+            with program.open("rb") as file:
+                kind = "local provider" if file.read(2) == b"#!" else "Pulumi's own"
+            found.append(f"{program.parent.name.removeprefix('resource-')}: {kind}")
+    return ", ".join(found) or f"none in {home} yet"
 
 
 def settings() -> dict[str, Any]:
@@ -38,6 +50,8 @@ def main(
     """Measure; each section is printed when it is done."""
     console = Console()
     wanted = only or list(SECTIONS)
+    home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
+    console.print(f"Provider plugins: {plugins(home)}")
 
     def tell(text: str) -> None:
         console.print(f"[dim]{text} ...[/dim]")
