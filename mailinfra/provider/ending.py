@@ -16,12 +16,17 @@ import time
 __all__ = ["run"]
 
 POLL_SECONDS = 1.0
+ENDING = frozenset({signal.SIGINT, signal.SIGTERM})
 
 
 def run(module: str, arguments: list[str]) -> int:
     """Run `module` as a program; return the process's status where it does not end otherwise."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: os._exit(0))
+    # Waited for by a thread of their own: a handler runs in the first one, which may sleep until it is asked
+    # something.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    for number in ENDING:
+        signal.signal(number, signal.SIG_DFL)
+    threading.Thread(target=_end_at_signal, daemon=True).start()
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     sys.argv = [module, *arguments]
     try:
@@ -30,6 +35,11 @@ def run(module: str, arguments: list[str]) -> int:
         print(f"{module} cannot go on: {type(error).__name__}: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _end_at_signal() -> None:
+    signal.sigwait(ENDING)
+    os._exit(0)
 
 
 def _end_with(engine: int) -> None:
