@@ -121,7 +121,10 @@ def bring_packages(machine: Machine) -> None:
         if not works(machine):
             make = [uv, "venv", "--quiet", "--clear", "--python", machine.python, machine.venv]
             run(make, env=env, timeout_seconds=120, log=machine.log("venv"), tell=step.tell)
-        sync = [uv, "pip", "sync", "--require-hashes", "--python", machine.venv_python, lock]
+        # Compiled once and here: where PYTHONDONTWRITEBYTECODE is set, as in many containers, each preview
+        # would compile them anew.
+        options = ["--require-hashes", "--compile-bytecode"]
+        sync = [uv, "pip", "sync", *options, "--python", machine.venv_python, lock]
         try:
             run(sync, env=env, timeout_seconds=900, log=machine.log("packages"), tell=step.tell)
         except CommandFailed as failure:

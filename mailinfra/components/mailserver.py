@@ -63,7 +63,6 @@ class MailServer(ComponentResource):
         on_destroy = server.storage.on_destroy
         own_provider = Provider(f"{name}-provider", child)
         network = docker_network(f"{name}-network", args.stack, server.network, child)
-        child = ResourceOptions.merge(child, ResourceOptions(providers=[own_provider]))
 
         def place(alias: str, image: str) -> Place:
             source = chosen(image, getattr(server.images, image), base=server.images.base, stack=args.stack)
@@ -93,6 +92,7 @@ class MailServer(ComponentResource):
                     "roundcube": network.hosts[WEBMAIL],
                 },
                 on_destroy=on_destroy,
+                own_provider=own_provider,
             ),
             child,
         )

@@ -17,6 +17,17 @@ MAIL = "mail"
 """Name of the database whose tables our provider makes."""
 
 
+class Provider(pulumi.ProviderResource):
+    """Our own provider, declared: the one by default would take the stack's whole configuration for its own.
+
+    It has the project's name, and the engine hands a default provider all configuration of that namespace:
+    each edited setting would be a change of it, and the passwords would lie in its state.
+    """
+
+    def __init__(self, name: str, opts: ResourceOptions | None = None) -> None:
+        super().__init__("mailinfra", name, {}, opts)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Connection:
     """How the machine that runs Pulumi reaches the `mail` database; always through TLS."""
@@ -42,6 +53,9 @@ class Connection:
     verify: bool = True
     """Whether the server has to prove its name. Without it the link is encrypted, but to whomever."""
 
+    through: Provider | None = None
+    """Who goes there for the program; by default the provider that a resource's parent was given."""
+
     def properties(self) -> dict[str, Any]:
         """Return the property bag that the provider expects."""
         return {
@@ -53,17 +67,6 @@ class Connection:
             "database": self.database,
             "verify": self.verify,
         }
-
-
-class Provider(pulumi.ProviderResource):
-    """Our own provider, declared: the one by default would take the stack's whole configuration for its own.
-
-    It has the project's name, and the engine hands a default provider all configuration of that namespace:
-    each edited setting would be a change of it, and the passwords would lie in its state.
-    """
-
-    def __init__(self, name: str, opts: ResourceOptions | None = None) -> None:
-        super().__init__("mailinfra", name, {}, opts)
 
 
 class Access(pulumi.CustomResource):
@@ -86,7 +89,7 @@ class Access(pulumi.CustomResource):
             "names": list(names),
             "endpoint": None,
         }
-        super().__init__("mailinfra:index:Access", name, properties, opts)
+        super().__init__("mailinfra:index:Access", name, properties, _through(connection, opts))
 
 
 class Schema(pulumi.CustomResource):
@@ -97,7 +100,7 @@ class Schema(pulumi.CustomResource):
 
     def __init__(self, name: str, connection: Connection, opts: ResourceOptions | None = None) -> None:
         properties = {"connection": connection.properties(), "revision": REVISION}
-        super().__init__("mailinfra:index:Schema", name, properties, opts)
+        super().__init__("mailinfra:index:Schema", name, properties, _through(connection, opts))
 
 
 class Rights(pulumi.CustomResource):
@@ -119,7 +122,7 @@ class Rights(pulumi.CustomResource):
             # Maps, so that a preview shows the right that changes.
             "rights": {user: dict.fromkeys(sorted(each), True) for user, each in sorted(rights.items())},
         }
-        super().__init__("mailinfra:index:Rights", name, properties, opts)
+        super().__init__("mailinfra:index:Rights", name, properties, _through(connection, opts))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,8 +173,12 @@ class Directory(pulumi.CustomResource):
             "hashing": args.hashing,
             "initial_passwords": None,
         }
-        super().__init__("mailinfra:index:Directory", name, properties, opts)
+        super().__init__("mailinfra:index:Directory", name, properties, _through(args.connection, opts))
 
     def translate_output_property(self, prop: str) -> str:
         """Return the Python name of what the provider answers."""
         return {"initialPasswords": "initial_passwords"}.get(prop, prop)
+
+
+def _through(connection: Connection, opts: ResourceOptions | None) -> ResourceOptions:
+    return ResourceOptions.merge(opts, ResourceOptions(provider=connection.through))

@@ -59,9 +59,7 @@ def _details(mistake: Mistake | ErrorDetails) -> InitErrorDetails:
 class Model(BaseModel):
     """Base of every configuration model."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, alias_generator=camel_case, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=camel_case)
 
     def contradictions(self) -> Iterator[Mistake]:
         """Return the settings that contradict each other; a model with rules overrides this."""

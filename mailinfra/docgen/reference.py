@@ -99,7 +99,7 @@ def _section(path: str, model: dict[str, Any], definitions: dict[str, Any]) -> I
             _kind(field, definitions, where),
             default,
             _example(field),
-            _meaning(field, inner),
+            field["description"],
         ]
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
     yield ""
@@ -146,11 +146,6 @@ def _default(field: dict[str, Any], inner: dict[str, Any] | None) -> str:
     if "default" not in field or (inner and field.get("type") != "array"):
         return "" if not inner else "see there"
     return _code(field["default"])
-
-
-def _meaning(field: dict[str, Any], inner: dict[str, Any] | None) -> str:
-    """Return a field's description; pydantic leaves it out where the group's own says the same."""
-    return str(field.get("description") or (inner or {})["description"])
 
 
 def _example(field: dict[str, Any]) -> str:

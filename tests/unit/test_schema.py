@@ -27,9 +27,10 @@ def models(base: type[Model] = Model) -> list[type[Model]]:
 
 @pytest.mark.parametrize("model", models(), ids=lambda one: one.__name__)
 def test_every_field_says_what_happens_in_a_whole_sentence(model: type[Model]) -> None:
-    for name, field in model.model_fields.items():
-        assert field.description, f"{model.__name__}.{name} has no docstring"
-        assert field.description.strip().endswith((".", "…")), f"{model.__name__}.{name} ends in the middle"
+    texts = schema.descriptions(model)
+    for name in model.model_fields:
+        assert texts.get(name), f"{model.__name__}.{name} has no docstring"
+        assert texts[name].endswith((".", "…")), f"{model.__name__}.{name} ends in the middle"
 
 
 def test_every_field_of_the_reference_has_an_example_that_is_not_the_default() -> None:

@@ -20,7 +20,7 @@ from mailinfra.components.database.server import (
 from mailinfra.components.database.stale_users import no_stale_users
 from mailinfra.components.database.users import DATABASES, RIGHTS, SERVICES, Users
 from mailinfra.components.handles import DatabaseLogin
-from mailinfra.components.own_provider import Connection, Rights, Schema
+from mailinfra.components.own_provider import Connection, Provider, Rights, Schema
 from mailinfra.config.storage import Databases
 from mailinfra.containers.durability import durable
 from mailinfra.types import OnDestroy
@@ -38,6 +38,10 @@ class DatabaseArgs:
 
     on_destroy: OnDestroy = OnDestroy.RETAIN
     """What becomes of the data when the stack is destroyed."""
+
+    own_provider: Provider | None = None
+    """Our own provider. A component that was given it among its options would wait for its process to start,
+    and all that it is made of with it."""
 
 
 class Database(ComponentResource):
@@ -58,8 +62,9 @@ class Database(ComponentResource):
         reached = (
             own(name, server, args.on_destroy, child)
             if isinstance(server, OwnServer)
-            else existing(name, server, child)
+            else existing(name, server, args.own_provider, child)
         )
+        connection = replace(reached.connection, through=args.own_provider)
         is_own = isinstance(server, OwnServer)
         is_there = isinstance(server, OwnServer) or server.given.databases is Databases.ADOPT
         databases = [
@@ -83,7 +88,7 @@ class Database(ComponentResource):
         ]
         schema = Schema(
             f"{name}-schema",
-            reached.connection,
+            connection,
             ResourceOptions.merge(child, ResourceOptions(depends_on=databases)),
         )
         hosts = {
@@ -94,14 +99,14 @@ class Database(ComponentResource):
         users = Users(
             provider=reached.provider,
             tables=schema,
-            hooks=no_stale_users(f"{name}-stale-users", reached.connection, DATABASES),
+            hooks=no_stale_users(f"{name}-stale-users", connection, DATABASES),
             deleted_with=reached.data,
             child=child,
         )
         made = {user: users.create(f"{name}-{user}", user, host) for user, host in hosts.items()}
         Rights(
             f"{name}-rights",
-            reached.connection,
+            connection,
             hosts,
             {user: [one for right in rights for one in right.single()] for user, rights in RIGHTS.items()},
             ResourceOptions.merge(
@@ -121,6 +126,6 @@ class Database(ComponentResource):
             for user, one in made.items()
         }
         # Whoever connects finds the tables.
-        ready = Output.all(reached.connection.host, schema.revision).apply(lambda known: str(known[0]))
-        self.connection = replace(reached.connection, host=ready)
+        ready = Output.all(connection.host, schema.revision).apply(lambda known: str(known[0]))
+        self.connection = replace(connection, host=ready)
         self.register_outputs({"host": reached.host, "port": reached.port})

@@ -15,7 +15,7 @@ from pulumi import Input, Output, Resource, ResourceOptions
 
 from mailinfra.components.database.users import DATABASES, password
 from mailinfra.components.handles import Identity
-from mailinfra.components.own_provider import Access, Connection
+from mailinfra.components.own_provider import Access, Connection, Provider
 from mailinfra.config.storage import ExternalDatabaseConfig
 from mailinfra.containers.config_volumes import Folder
 from mailinfra.containers.durability import durable
@@ -192,13 +192,20 @@ def login_values(server: OwnServer, deploy: Input[str], health: Input[str]) -> d
     }
 
 
-def existing(name: str, server: ExistingServer, child: ResourceOptions) -> Reached:
+def existing(
+    name: str, server: ExistingServer, own_provider: Provider | None, child: ResourceOptions
+) -> Reached:
     """Return somebody's server, once it has let us in."""
     given = server.given
     ca = text_of(given.ca_file) if given.ca_file is not None else ""
     secret = Output.secret(server.password)
     connection = Connection(
-        host=given.host, port=given.port, user=given.administrator, password=secret, ca=ca
+        host=given.host,
+        port=given.port,
+        user=given.administrator,
+        password=secret,
+        ca=ca,
+        through=own_provider,
     )
     access = Access(
         f"{name}-access", replace(connection, database=""), given.databases.value, DATABASES, child
