@@ -84,6 +84,10 @@ def start_and_look(stack: Stack, tell: Callable[[str], None]) -> list[Figure]:
         ours, theirs, ratios = interleaved(
             lambda: seconds(stack.preview), lambda: seconds(empty.preview), ROUNDS
         )
+        tell(f"the same with a program that declares the same resources flat, {ROUNDS} pairs")
+        _, flatly, to_flat = interleaved(
+            lambda: seconds(stack.preview), lambda: _of_the_same_declared_flat(stack), ROUNDS
+        )
         tell(f"the same with a refresh, {ROUNDS} pairs")
         refreshed, _, to_refreshed = interleaved(
             lambda: seconds(lambda: stack.preview("--refresh")), lambda: seconds(empty.preview), ROUNDS
@@ -95,6 +99,8 @@ def start_and_look(stack: Stack, tell: Callable[[str], None]) -> list[Figure]:
         Figure(name="preview that changes nothing", values=ours, unit="s"),
         Figure(name="preview of an empty program", values=theirs, unit="s"),
         Figure(name="ratio of the two", values=ratios, unit="", aim="at most 1.3"),
+        Figure(name="preview of the same, declared flat", values=flatly, unit="s"),
+        Figure(name="ratio to that", values=to_flat, unit=""),
         Figure(name="preview with a refresh", values=refreshed, unit="s"),
         Figure(name="its ratio to the empty program", values=to_refreshed, unit="", aim="at most 2"),
         Figure(
@@ -110,6 +116,19 @@ def _empty_program(folder: Path) -> Stack:
     empty.configure({"hostname": "mail.example.test"})  # the project asks for it
     empty.up()
     return empty
+
+
+def _of_the_same_declared_flat(stack: Stack) -> float:
+    """Return seconds of a preview of the same resources by flat.py, which finds no change either."""
+    program = stack.workspace.program
+    ours = (program / "__main__.py").read_text()
+    (program / "state.json").write_text(stack.state("--show-secrets"))
+    (program / "__main__.py").write_text(Path(__file__).with_name("flat.py").read_text())
+    try:
+        return seconds(lambda: stack.preview("--expect-no-changes"))
+    finally:
+        (program / "__main__.py").write_text(ours)
+        (program / "state.json").unlink()
 
 
 def memory(stack: Stack) -> float:
