@@ -8,6 +8,8 @@ import asyncio
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -156,6 +158,29 @@ def _ports(client: Container, peer: str) -> Iterator[int]:
             yield int(client.environment[f"{front}_PORT"])
 
 
+@contextmanager
+def event_loop() -> Iterator[None]:
+    """Make a new event loop the current one, for a program under Pulumi's mocks, and close it afterwards.
+
+    The mocks answer on worker threads and want a loop on each. Loops that they make themselves stay open.
+    """
+    loops = [asyncio.new_event_loop()]
+
+    def work() -> None:
+        loops.append(asyncio.new_event_loop())
+        asyncio.set_event_loop(loops[-1])
+
+    with ThreadPoolExecutor(initializer=work) as workers:
+        loops[0].set_default_executor(workers)
+        asyncio.set_event_loop(loops[0])
+        try:
+            yield
+        finally:
+            asyncio.set_event_loop(None)
+    for loop in loops:
+        loop.close()
+
+
 class _Listener(mocks.Mocks):
     def __init__(self) -> None:
         self.heard: list[tuple[str, dict[str, Any]]] = []
@@ -180,14 +205,9 @@ def _hear(settings: str) -> list[tuple[str, dict[str, Any]]]:
         secrets = Secrets(passwords=pulumi.Output.secret({}), database_password=None, smarthost_password=None)
         MailServer("mail", MailServerArgs(stack=f"{PROJECT}-{STACK}", server=server, secrets=secrets))
 
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    try:
+    with event_loop():
         mocks.set_mocks(listener, project=PROJECT, stack=STACK, preview=False)
         program()
-    finally:
-        loop.close()
-        asyncio.set_event_loop(None)
     return listener.heard
 
 

@@ -1,6 +1,5 @@
 """The recording engine: keeps what a program declares, so that tests can ask about it afterwards."""
 
-import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +10,8 @@ from google.protobuf import struct_pb2
 from pulumi.runtime import mocks
 from pulumi.runtime.proto.resource_pb2 import RegisterResourceOutputsRequest, RegisterResourceRequest
 from pulumi.runtime.rpc import _special_secret_sig, _special_sig_key
+
+from mailinfra.docgen.declared import event_loop
 
 CONTAINER = "docker:index/container:Container"
 IMAGE = "docker:index/remoteImage:RemoteImage"
@@ -117,13 +118,10 @@ def is_secret(value: Any) -> bool:
 @contextmanager
 def listening() -> Iterator[Engine]:
     """Yield an engine that has seen nothing yet, on an event loop of its own."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
     monitor = Engine()
-    mocks.set_mocks(monitor.mocks, project="mailinfra", stack="test", preview=False, monitor=monitor)
-    yield monitor
-    loop.close()
-    asyncio.set_event_loop(None)
+    with event_loop():
+        mocks.set_mocks(monitor.mocks, project="mailinfra", stack="test", preview=False, monitor=monitor)
+        yield monitor
 
 
 @pytest.fixture
