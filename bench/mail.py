@@ -18,6 +18,7 @@ from docker.models.containers import Container
 
 from bench.figures import Figure, interleaved
 from bench.lifecycle import used
+from mailinfra.containers import labels
 from tests.e2e.stack import Stack
 
 MESSAGES, SENDERS, ROUNDS = 400, 4, 5
@@ -110,7 +111,7 @@ def throughput(stack: Stack, reader: Reader, tell: Callable[[str], None]) -> lis
         ["-ec", PLAIN],
         entrypoint="sh",
         detach=True,
-        labels={"mailinfra.stack": stack.full_name},
+        labels={labels.STACK: stack.full_name},
     )
     try:
         time.sleep(5)

@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from bootstrap.network import answers
@@ -82,7 +82,3 @@ class Machine:
         """Return the program's path, or None where PATH has none."""
         found = shutil.which(program, path=self.env.get("PATH", os.defpath))
         return Path(found) if found else None
-
-    def with_env(self, **variables: str) -> "Machine":
-        """Return this machine with more variables."""
-        return replace(self, env={**self.env, **variables})

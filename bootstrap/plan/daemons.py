@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bootstrap.inventory import SERVICE_LABEL
 from bootstrap.plan.engine import CONTAINER, NETWORK, Plan, Step
 
 AWAY_SECONDS = {"mysql": 30, "dovecot": 20, "postfix": 20, "webmail": 20}
@@ -192,4 +193,4 @@ def _service(step: Step) -> str:
 
 def _service_of(inputs: Mapping[str, Any]) -> str:
     labels = {label["label"]: str(label["value"]) for label in inputs.get("labels") or []}
-    return labels.get("mailinfra.service", "")
+    return labels.get(SERVICE_LABEL, "")

@@ -11,7 +11,6 @@ from tests.accounts.test_schema import HASH, ORIGINAL, original
 
 pytestmark = pytest.mark.accounts
 
-COLUMNS = "(id, userid, domain, password, claimant, description)"
 ROW = "(19, 'usermail', 'example.com', 'x', '\"a\"', '')"
 
 

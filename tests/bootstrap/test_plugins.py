@@ -85,7 +85,7 @@ def test_a_machine_that_began_with_local_providers_stays_with_them(world: World)
 def test_a_shell_that_evaluated_make_env_finds_the_same(world: World) -> None:
     machine = world.machine(online=False)
     bring_plugins(machine, engine(world))
-    again = bring_plugins(machine.with_env(PULUMI_HOME=str(machine.pulumi_home)), engine(world))
+    again = bring_plugins(world.machine(PULUMI_HOME=str(machine.pulumi_home)), engine(world))
     assert (again.local, again.home) == (True, machine.pulumi_home)
 
 

@@ -5,6 +5,7 @@ import os
 import re
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,8 @@ class Wish:
         self.world.program("python", f"echo '{wanted}'", folder=self.world.project / ".venv/bin")
 
     def check(self, host: str = "unix:///run/docker.sock") -> None:
-        machine = self.harbour.pulumi.machine.with_env(DOCKER_HOST=host)
+        ours = self.harbour.pulumi.machine
+        machine = replace(ours, env={**ours.env, "DOCKER_HOST": host})
         require_free_ports(machine, "dev", self.world.project / "Pulumi.dev.yaml")
 
     def listens(self, local: str, *, table: str = "tcp", inode: str = "77", pid: int = 4711) -> None:

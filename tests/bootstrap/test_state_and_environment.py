@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,7 +73,8 @@ def test_other_folders_are_respected_unless_relative(world: World) -> None:
 
 
 def environment(world: World, *, local: bool, **env: str) -> tuple[dict[str, str], str]:
-    machine = world.machine().with_env(**env)
+    plain = world.machine()
+    machine = replace(plain, env={**plain.env, **env})
     engine = Engine(program=Path("/engine's/bin/pulumi"), version="3.259.0")
     made = compose(machine, engine, Plugins(home=Path("/home of/plugins"), local=local), bring_state(machine))
     return made.over(machine.env), made.shell()

@@ -15,6 +15,7 @@ from email.utils import make_msgid
 from ssl import SSLContext
 from typing import Any, TypeVar
 
+from mailinfra.containers import labels
 from tests.e2e import transcript
 from tests.e2e.clients import Imap, Pop3, Smtp, trusting
 from tests.e2e.ground import addresses
@@ -63,7 +64,7 @@ class Server:
     def arrive(self) -> None:
         """Join its network and read its outputs, after every `up` that made them anew."""
         networks = self.stack.docker.networks.list(
-            filters={"label": f"mailinfra.stack={self.stack.full_name}"}
+            filters={"label": f"{labels.STACK}={self.stack.full_name}"}
         )
         (network,) = networks
         self.world.join(str(network.name))

@@ -15,6 +15,7 @@ import docker
 import yaml
 from docker.models.containers import Container
 
+from mailinfra.containers import labels
 from tests.e2e.stackfile import ROOT
 
 PROGRAM = ("Pulumi.yaml", "__main__.py", "mailinfra", "configs", "images", "plugins")
@@ -159,11 +160,9 @@ class Stack:
 
     def all_containers(self) -> dict[str, Container]:
         """Return service -> its container, running or stopped; what only fills volumes has no health."""
-        label = {"label": f"mailinfra.stack={self.full_name}"}
+        label = {"label": f"{labels.STACK}={self.full_name}"}
         listed = self.docker.containers.list(all=True, filters=dict(label))
-        return {
-            one.labels["mailinfra.service"]: one for one in listed if one.attrs["Config"].get("Healthcheck")
-        }
+        return {one.labels[labels.SERVICE]: one for one in listed if one.attrs["Config"].get("Healthcheck")}
 
     def containers(self) -> dict[str, Container]:
         """Return service -> its running container."""
@@ -176,12 +175,12 @@ class Stack:
 
     def journals(self, since: float = 0, tail: int | Literal["all"] = 200) -> dict[str, str]:
         """Return service -> the last lines that its container wrote since then, stopped ones included."""
-        label = {"label": f"mailinfra.stack={self.full_name}"}
+        label = {"label": f"{labels.STACK}={self.full_name}"}
         found = {}
         for one in self.docker.containers.list(all=True, filters=dict(label)):
             lines = one.logs(since=since or None, tail=tail).decode("utf-8", "replace")
-            if lines and "mailinfra.service" in one.labels:
-                found[one.labels["mailinfra.service"]] = lines
+            if lines and labels.SERVICE in one.labels:
+                found[one.labels[labels.SERVICE]] = lines
         return found
 
     def volumes(self) -> set[str]:
@@ -190,7 +189,7 @@ class Stack:
 
     def purge(self) -> None:
         """Remove everything of the stack from Docker, whatever the engine knows of it."""
-        mine = {"label": f"mailinfra.stack={self.full_name}"}
+        mine = {"label": f"{labels.STACK}={self.full_name}"}
         for container in self.docker.containers.list(all=True, filters=dict(mine)):
             container.remove(force=True, v=True)
         for network in self.docker.networks.list(filters=dict(mine)):

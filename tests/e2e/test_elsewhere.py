@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from mailinfra.containers import labels
 from tests.accounts.server import PASSWORD, running
 from tests.accounts.server import Server as MySql
 from tests.e2e.clients import Smtp
@@ -108,7 +109,7 @@ def test_mail_lies_as_files_in_the_folder_of_the_host(elsewhere: Server, folder:
 
 def test_a_client_that_sends_too_much_is_put_off_while_others_go_on(elsewhere: Server) -> None:
     network = elsewhere.stack.docker.networks.list(
-        filters={"label": f"mailinfra.stack={elsewhere.stack.full_name}"}
+        filters={"label": f"{labels.STACK}={elsewhere.stack.full_name}"}
     )[0]
     relay = elsewhere.world.visit(str(network.name), str(addresses.SECOND[46]))
     busy = Vantage(name="busy", host=str(addresses.SECOND[4]), ports=INNER, relay=relay)

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from docker.models.containers import Container
 
+from mailinfra.containers import labels
 from tests.accounts.server import certificate_files
 from tests.e2e import stackfile
 from tests.e2e.ground import addresses
@@ -157,7 +158,7 @@ def test_the_visitor_is_whom_the_proxy_saw_and_not_whom_the_visitor_claims_to_be
 
 
 def test_everybody_else_is_redirected_in_plain_http_and_believed_on_nothing(stack: Stack) -> None:
-    network = stack.docker.networks.list(filters={"label": f"mailinfra.stack={stack.full_name}"})[0]
+    network = stack.docker.networks.list(filters={"label": f"{labels.STACK}={stack.full_name}"})[0]
     inside = str(addresses.SECOND[5])
     said = stack.docker.containers.run(
         IMAGE,
@@ -193,7 +194,7 @@ LOOK = (
 
 
 def test_a_proxy_without_a_fixed_address_is_believed_by_its_subnet(stack: Stack) -> None:
-    network = stack.docker.networks.list(filters={"label": f"mailinfra.stack={stack.full_name}"})[0]
+    network = stack.docker.networks.list(filters={"label": f"{labels.STACK}={stack.full_name}"})[0]
     subnet = str(addresses.SECOND)
     stack.configure({**stack.settings, "webmail": {"reverseProxy": subnet}})
     stack.up()

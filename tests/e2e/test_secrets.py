@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
+from mailinfra.containers import labels
 from tests.e2e.changes import sql
 from tests.e2e.server import Server, authenticate
 from tests.e2e.stack import Stack
@@ -78,7 +79,7 @@ def leaks(known: dict[str, str], places: dict[str, str]) -> list[str]:
 def everywhere(stack: Stack) -> dict[str, str]:
     """Return place -> what is to be seen of every container, those that only fill volumes included."""
     found = {}
-    label = {"label": f"mailinfra.stack={stack.full_name}"}
+    label = {"label": f"{labels.STACK}={stack.full_name}"}
     for one in stack.docker.containers.list(all=True, filters=dict(label)):
         found[f"docker inspect {one.name}"] = json.dumps(one.attrs)
         found[f"docker logs {one.name}"] = one.logs().decode("utf-8", "replace")

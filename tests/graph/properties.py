@@ -76,7 +76,6 @@ REPLACES, REPLACES_UNREAD, PRETENDS = replaces(), replaces_unread(), pretends()
 
 GO_DURATION = r"(?!0)(\d+h)?([0-5]?\dm)?[0-5]?\ds"
 """As Go's Duration.String writes it, https://pkg.go.dev/time#Duration.String: `5s`, `2m0s`, `1h0m0s`."""
-NUMBER = r"[1-9]\d*"
 ADDRESS = r"[0-9a-f.:]+"
 
 FACTS: dict[str, dict[str, Fact]] = {

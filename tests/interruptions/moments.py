@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from tests.interruptions.yard import Yard
@@ -71,17 +70,6 @@ def role(pid: int) -> str:
 def cast(make: subprocess.Popen[bytes]) -> dict[str, int]:
     """Return role -> process of the update that a `make` runs."""
     return {role(pid): pid for pid in reversed(descendants(make.pid)) if role(pid)}
-
-
-def of_yard(yard: Yard) -> Iterator[tuple[str, int]]:
-    """Return every process of an update in this yard, whoever its parent is now."""
-    for pid in parents():
-        try:
-            inside = Path(f"/proc/{pid}/cwd").resolve(strict=True) == yard.project
-        except OSError:
-            continue
-        if inside and (what := role(pid)):
-            yield what, pid
 
 
 def is_at(yard: Yard, urn: str, known: set[str]) -> bool:

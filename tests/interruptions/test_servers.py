@@ -6,6 +6,7 @@ import socket
 
 import pytest
 
+from mailinfra.containers import labels
 from tests.interruptions import evidence
 from tests.interruptions.yard import DAEMONS, FULL_NAME, STACK, Yard
 
@@ -32,7 +33,7 @@ def test_a_mysql_that_is_gone_comes_back_within_minutes(server: Yard, how: str) 
 
 def test_a_daemon_that_is_unhealthy_is_made_anew_after_its_last_words(server: Yard) -> None:
     dovecot = server.containers()["dovecot"]
-    (network,) = server.docker.networks.list(filters={"label": f"mailinfra.stack={FULL_NAME}"})
+    (network,) = server.docker.networks.list(filters={"label": f"{labels.STACK}={FULL_NAME}"})
     network.disconnect(dovecot)
     dovecot.exec_run(["kill", "-STOP", "1"], privileged=True, user="0:0")
     dovecot.pause()
@@ -43,7 +44,7 @@ def test_a_daemon_that_is_unhealthy_is_made_anew_after_its_last_words(server: Ya
 def test_everything_that_was_removed_but_the_data_is_made_again(server: Yard) -> None:
     for container in server.labelled():
         container.remove(force=True, v=True)
-    for network in server.docker.networks.list(filters={"label": f"mailinfra.stack={FULL_NAME}"}):
+    for network in server.docker.networks.list(filters={"label": f"{labels.STACK}={FULL_NAME}"}):
         network.remove()
     for volume in server.docker.volumes.list():
         if re.fullmatch(rf"{FULL_NAME}-.*-[0-9a-f]{{16}}", str(volume.id)):

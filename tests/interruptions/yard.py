@@ -17,6 +17,7 @@ import docker
 import yaml
 from docker.models.containers import Container
 
+from mailinfra.containers import labels
 from tests.e2e.ground import addresses
 from tests.e2e.stackfile import PROTOCOLS, ROOT, free_ports, suitable
 
@@ -158,7 +159,7 @@ class Yard:
     def containers(self) -> dict[str, Container]:
         """Return daemon -> its container, running or not."""
         return {
-            one.labels["mailinfra.service"]: one
+            one.labels[labels.SERVICE]: one
             for one in self.labelled()
             if one.attrs["Config"].get("Healthcheck")
         }
@@ -174,7 +175,7 @@ class Yard:
     def unknown(self) -> list[str]:
         """Return containers and networks of the stack that its state does not know."""
         known = {each.get("id") for each in self.checkpoint.get("resources", [])}
-        label = {"label": f"mailinfra.stack={FULL_NAME}"}
+        label = {"label": f"{labels.STACK}={FULL_NAME}"}
         there = [*self.labelled(), *self.docker.networks.list(filters=dict(label))]
         return [str(one.attrs["Name"]) for one in there if one.id not in known]
 
@@ -196,14 +197,14 @@ class Yard:
         """Remove everything of the stack from Docker, data and all."""
         for container in self.labelled():
             container.remove(force=True, v=True)
-        for network in self.docker.networks.list(filters={"label": f"mailinfra.stack={FULL_NAME}"}):
+        for network in self.docker.networks.list(filters={"label": f"{labels.STACK}={FULL_NAME}"}):
             network.remove()
         for volume in self.docker.volumes.list():
             if str(volume.id).startswith(f"{FULL_NAME}-"):
                 volume.remove(force=True)
 
     def labelled(self) -> Sequence[Container]:
-        label = {"label": f"mailinfra.stack={FULL_NAME}"}
+        label = {"label": f"{labels.STACK}={FULL_NAME}"}
         return self.docker.containers.list(all=True, filters=dict(label), ignore_removed=True)
 
 
