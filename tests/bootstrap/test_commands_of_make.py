@@ -131,6 +131,35 @@ def test_tests_of_many_minutes_run_where_they_are_asked_for(world: World, long: 
     assert all(("-m not long" in call) is not long for call in world.calls)
 
 
+@pytest.mark.parametrize("pause", ["0.3", "60"])
+def test_a_long_run_says_how_far_it_is_and_leaves_pytests_words_as_they_are(
+    tmp_path: Path, pause: str
+) -> None:
+    folder = tmp_path / "tests/slow"
+    folder.mkdir(parents=True)
+    (folder.parent / "conftest.py").write_text("from tests.conftest import *\n")
+    (folder / "test_wait.py").write_text(
+        "import os, time\ndef test_first(): print('captured')\n"
+        "def test_second():\n    os.system('echo captured')\n    time.sleep(1)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-o", f"progress_seconds={pause}", "--rootdir", ".", "tests"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = re.findall(
+        r"^\d\d:\d\d slow: (\d of \d) after \d s, now test_wait.py::(\w+)$", done.stdout, re.MULTILINE
+    )
+    assert set(told) == ({("1 of 2", "test_second")} if pause == "0.3" else set())
+    assert len(told) <= 3, "once in each pause"
+    assert "captured" not in done.stdout
+    assert re.search(r"^=+ 2 passed in ", done.stdout, re.MULTILINE)
+
+
 def test_every_folder_of_tests_is_in_a_tier() -> None:
     folders = {
         path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and any(path.glob("test_*.py"))
