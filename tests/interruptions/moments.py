@@ -8,6 +8,8 @@ import re
 import signal
 import subprocess
 import time
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.interruptions.yard import Yard
@@ -87,38 +89,54 @@ def made(yard: Yard) -> set[str]:
     return {each["urn"] for each in yard.checkpoint.get("resources") or [] if each.get("id")}
 
 
-def wait_for(yard: Yard, make: subprocess.Popen[bytes], urn: str, victim: str) -> int | None:
-    """Return the victim's process as soon as the update is at the resource; None if it ends before."""
+def wait_for(yard: Yard, make: subprocess.Popen[bytes], urn: str, *victims: str) -> tuple[str, int] | None:
+    """Return the first victim that is there as soon as the update is at the resource, and its process.
+
+    None if the update ends before, or none of them takes part then.
+    """
     known = made(yard)
     while make.poll() is None and not is_at(yard, urn, known):
         time.sleep(0.01)
     while make.poll() is None:
-        if pid := cast(make).get(victim):
-            return pid
-        if victim not in (ENGINE, PROGRAM):
+        there = cast(make)
+        for victim in victims:
+            if victim in there:
+                return victim, there[victim]
+        if {ENGINE, PROGRAM}.isdisjoint(victims):
             break  # a plugin that is not needed any more, or not yet
     return None
 
 
-def strike(yard: Yard, urn: str, victim: str, sign: signal.Signals, command: str = "up") -> tuple[bool, str]:
-    """Begin an update, kill the victim when it is at the resource, and wait until the update is over.
+@dataclass(frozen=True, kw_only=True)
+class Blow:
+    """What came of an update that was to be killed."""
 
-    Returns whether anybody was hit, and what a person read meanwhile.
-    """
+    victim: str
+    """Who was hit; empty where nobody was."""
+
+    status: int
+    """What `make` ended with."""
+
+    said: str
+    """What a person read meanwhile."""
+
+
+def strike(yard: Yard, urn: str, sign: signal.Signals, *victims: str, command: str = "up") -> Blow:
+    """Begin an update, kill the first victim that is there when it is at the resource, wait for the end."""
     said = yard.project.parent / "said"
     make = yard.begin(command, said=said)
-    pid = wait_for(yard, make, urn, victim)
-    if pid:
-        try:
-            os.kill(pid, sign)
-        except ProcessLookupError:
-            pid = None
+    hit = wait_for(yard, make, urn, *victims)
+    victim = ""
+    if hit:
+        with suppress(ProcessLookupError):
+            os.kill(hit[1], sign)
+            victim = hit[0]
     try:
-        make.wait(END_SECONDS)
+        status = make.wait(END_SECONDS)
     except subprocess.TimeoutExpired:
         make.kill()
         make.wait()
         raise AssertionError(
-            f"make {command} goes on for ever after {sign.name} of {victim}:\n{said.read_text()}"
+            f"make {command} goes on for ever after {sign.name} of {victim or 'nobody'}:\n{said.read_text()}"
         ) from None
-    return pid is not None, said.read_text(errors="replace")
+    return Blow(victim=victim, status=status, said=said.read_text(errors="replace"))
