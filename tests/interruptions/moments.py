@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +73,17 @@ def role(pid: int) -> str:
 def cast(make: subprocess.Popen[bytes]) -> dict[str, int]:
     """Return role -> process of the update that a `make` runs."""
     return {role(pid): pid for pid in reversed(descendants(make.pid)) if role(pid)}
+
+
+def of_yard(yard: Yard) -> Iterator[tuple[str, int]]:
+    """Return every process of an update in this yard, whoever its parent is now."""
+    for pid in parents():
+        try:
+            inside = Path(f"/proc/{pid}/cwd").resolve(strict=True) == yard.project
+        except OSError:
+            continue
+        if inside and (what := role(pid)):
+            yield what, pid
 
 
 def is_at(yard: Yard, urn: str, known: set[str]) -> bool:
