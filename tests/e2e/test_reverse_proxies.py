@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from docker.models.containers import Container
+from docker.models.networks import Network
 
 from mailinfra.containers import labels
 from tests.accounts.server import certificate_files
@@ -61,15 +62,30 @@ def shows_login(status: int, text: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def stack(second: Stack) -> Iterator[Stack]:
-    """A stack whose proxy is on the host."""
+def elsewhere(second: Stack) -> Iterator[Network]:
+    """A network of Docker's that is not the stack's."""
+    made = second.docker.networks.create("mailinfra-e2e-proxies", driver="bridge")
+    made.reload()
+    yield made
+    made.remove()
+
+
+def gateway(network: Network) -> str:
+    """Return the machine's own address in a network."""
+    return str(network.attrs["IPAM"]["Config"][0]["Gateway"])
+
+
+@pytest.fixture(scope="module")
+def stack(second: Stack, elsewhere: Network) -> Iterator[Stack]:
+    """A stack whose proxy is on the host, or comes through its ports."""
     second.docker.images.build(
         path=str(ROOT / "tests/e2e/ground/proxies"),
         tag=IMAGE,
         buildargs={"BASE": second.settings.get("images", {}).get("base", "debian:trixie-slim")},
         network_mode="host",
     )
-    second.configure({**second.settings, "webmail": {"reverseProxy": "host"}})
+    listen = [*second.settings["listen"], gateway(elsewhere)]
+    second.configure({**second.settings, "listen": listen, "webmail": {"reverseProxy": "host"}})
     second.up()
     yield second
     second.destroy()
@@ -170,19 +186,13 @@ def test_everybody_else_is_redirected_in_plain_http_and_believed_on_nothing(stac
     assert f"Location: https://{inside}:{stack.settings['ports']['webmail']}/" in said
 
 
-def test_a_proxy_in_a_container_of_another_network_is_the_host(stack: Stack) -> None:
-    made = stack.docker.networks.create("mailinfra-e2e-proxies", driver="bridge")
-    try:
-        made.reload()
-        gateway = made.attrs["IPAM"]["Config"][0]["Gateway"]
-        reached = stack.docker.containers.run(
-            IMAGE,
-            ["bash", "-c", LOOK.format(host=gateway, port=plain_port(stack), visitor=VISITOR)],
-            network=made.name,
-            remove=True,
-        ).decode()
-    finally:
-        made.remove()
+def test_a_proxy_in_a_container_of_another_network_is_the_host(stack: Stack, elsewhere: Network) -> None:
+    reached = stack.docker.containers.run(
+        IMAGE,
+        ["bash", "-c", LOOK.format(host=gateway(elsewhere), port=plain_port(stack), visitor=VISITOR)],
+        network=elsewhere.name,
+        remove=True,
+    ).decode()
     assert " 200 " in reached.splitlines()[0], reached[:300]
 
 
