@@ -171,7 +171,7 @@ def test(machine: Machine, arguments: argparse.Namespace) -> int:
 
 
 def interruptions(machine: Machine, _: argparse.Namespace) -> int:
-    """Kill every process of an update at every resource by every signal; goes on where it was stopped."""
+    """Kill an update at every resource by every signal; goes on where it was stopped."""
     folder = machine.cache / "interruptions"
     machine.report.say(f"Takes hours; what is done is in {folder}, which a new beginning needs removed.")
     words = ["--folder", str(folder)]

@@ -70,6 +70,8 @@ class Yard:
         self.file = self.project / f"Pulumi.{STACK}.yaml"
         if not self.file.exists():
             self.configure(settings())
+        self._seen: tuple[int, ...] = ()
+        self._read: dict[str, Any] = {}
 
     def configure(self, wanted: dict[str, Any]) -> None:
         """Write the stack's settings."""
@@ -151,10 +153,14 @@ class Yard:
         """The state as it stands on the disk at this moment; empty while there is none."""
         path = self.state / f".pulumi/stacks/mailinfra/{STACK}.json"
         try:
-            found: dict[str, Any] = json.loads(path.read_text())["checkpoint"].get("latest") or {}
+            there = path.stat()
+            seen = (there.st_ino, there.st_mtime_ns, there.st_size)
+            if seen != self._seen:  # whoever waits for a moment asks a hundred times a second
+                self._read = json.loads(path.read_text())["checkpoint"].get("latest") or {}
+                self._seen = seen
         except (FileNotFoundError, ValueError):
             return {}
-        return found
+        return self._read
 
     def containers(self) -> dict[str, Container]:
         """Return daemon -> its container, running or not."""
