@@ -17,8 +17,28 @@ NEVER_UPDATED = ["healthcheck", "init", "mounts", "tmpfs"]
 """What the docker provider says it updates in a running container, and leaves as it was: only a new one has
 it."""
 
+NO_NEW_PRIVILEGES = ["no-new-privileges:true"]
+
+OPEN_FILES = 16384
+"""Of one process. The most that any needs is Dovecot's logins, two for each of a thousand connections."""
+
+PROCESSES = 4096
+"""Of one user, and it counts those of the whole machine with the same number: twenty times what a daemon has,
+so that no neighbour is stopped, and an eighth of what Linux has by default. Root is exempt."""
+
+_NOBODY = "65534:65534"
+_FILLING_MIB = 16
+
 # Where the filling container sees the volume; no image has this folder, so Docker copies nothing into it.
 _FILLING = "/mailinfra"
+
+
+def ulimits() -> list[docker.ContainerUlimitArgs]:
+    """Return what every container may have open and running."""
+    return [
+        docker.ContainerUlimitArgs(name="nofile", soft=OPEN_FILES, hard=OPEN_FILES),
+        docker.ContainerUlimitArgs(name="nproc", soft=PROCESSES, hard=PROCESSES),
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,11 +102,19 @@ class Volumes:
             f"{name}-filler",
             image=self.image,
             command=["true"],
-            # Written out, or what the image says comes back as a change.
-            user="0:0",
+            # Docker writes the files, and it never runs. Whoever starts it all the same starts nobody, who
+            # may nothing. Its root is writable: Docker copies nothing into a container whose root is not,
+            # neither into a volume of it.
+            user=_NOBODY,
             start=False,
             must_run=False,
+            restart="no",
             network_mode="none",
+            capabilities=docker.ContainerCapabilitiesArgs(adds=[], drops=["ALL"]),
+            security_opts=NO_NEW_PRIVILEGES,
+            memory=_FILLING_MIB,
+            memory_swap=_FILLING_MIB,
+            ulimits=ulimits(),
             labels=self.labels,
             mounts=[docker.ContainerMountArgs(type="volume", source=volume.name, target=_FILLING)],
             uploads=[

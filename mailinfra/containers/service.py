@@ -14,7 +14,7 @@ import pulumi_docker as docker
 from pulumi import ComponentResource, Input, Output, ResourceOptions
 
 from mailinfra.containers import labels
-from mailinfra.containers.config_volumes import NEVER_UPDATED, Folder, Volumes
+from mailinfra.containers.config_volumes import NEVER_UPDATED, NO_NEW_PRIVILEGES, Folder, Volumes, ulimits
 from mailinfra.containers.images import Built, ImageSource, Pulled
 from mailinfra.containers.place import Place, PublishedPort
 
@@ -215,10 +215,14 @@ def hardened(
         tmpfs=dict(args.tmpfs),
         read_only=True,
         capabilities=docker.ContainerCapabilitiesArgs(adds=sorted(args.capabilities), drops=["ALL"]),
-        security_opts=["no-new-privileges:true"],
+        security_opts=NO_NEW_PRIVILEGES,
         memory=args.memory_mib,
         memory_swap=args.memory_mib,
+        ulimits=ulimits(),
         init=args.init,
+        # After a tenth of a second, then twice as long each time, up to a minute. It has no end: the policy
+        # with one (`on-failure`) does not start again what the machine's own restart has ended.
+        # https://docs.docker.com/engine/containers/start-containers-automatically/
         restart="unless-stopped",
         stop_timeout=args.stop_seconds,
         destroy_grace_seconds=args.stop_seconds,

@@ -122,6 +122,9 @@ FACTS: dict[str, dict[str, Fact]] = {
         "start": UPDATES_UNREAD,
         "stopTimeout": REPLACES,
         "tmpfs.*": PRETENDS,
+        "ulimits[*].hard": REPLACES,
+        "ulimits[*].name": REPLACES,  # Docker answers them in another order, which is no change: a set
+        "ulimits[*].soft": REPLACES,
         "uploads[*].content": REPLACES_UNREAD,
         "uploads[*].file": REPLACES_UNREAD,
         "uploads[*].permissions": replaces_unread(r"0[0-7]{3}"),

@@ -45,6 +45,18 @@ def test_every_container_has_a_memory_limit_and_no_swap_beyond_it(service: Engin
     assert container["memory"] == container["memorySwap"] == 64
 
 
+def test_every_container_has_a_limit_of_open_files_and_of_processes(service: Engine) -> None:
+    for request in service.created(CONTAINER):
+        limits = {each["name"]: each for each in plain(request.object)["ulimits"]}
+        assert set(limits) == {"nofile", "nproc"}, request.name
+        assert all(each["soft"] == each["hard"] > 0 for each in limits.values()), request.name
+
+
+def test_a_daemon_comes_back_after_the_machine_did(service: Engine) -> None:
+    container = plain(service.one(CONTAINER, "mail-imap-container").object)
+    assert container["restart"] == "unless-stopped", "`on-failure` stays down when Docker itself was ended"
+
+
 def test_an_added_capability_is_declared_as_the_engine_reads_it_back(engine: Engine) -> None:
     declare(lambda: Service("mta", sample_args(capabilities=["CAP_SETUID", "CAP_CHOWN"])))
     container = plain(engine.one(CONTAINER, "mta-container").object)
@@ -93,6 +105,17 @@ def test_the_container_that_fills_a_volume_never_starts_and_has_no_network(servi
     assert filler["uploads"] == [
         {"file": "/mailinfra/dovecot.conf", "content": "a = b\n", "permissions": "0444"}
     ]
+
+
+def test_the_container_that_fills_a_volume_is_hardened_as_the_others_are(service: Engine) -> None:
+    container = plain(service.one(CONTAINER, "mail-imap-container").object)
+    for name in ("mail-imap-etc-dovecot-filler", "mail-imap-run-secrets-filler"):
+        filler = plain(service.one(CONTAINER, name).object)
+        for key in ("capabilities", "securityOpts", "ulimits"):
+            assert filler[key] == container[key], f"{key} of {name}"
+        assert filler["memory"] == filler["memorySwap"] == 16
+        assert filler["user"] == "65534:65534", "it never runs; whoever starts it starts nobody"
+        assert filler["restart"] == "no"
 
 
 def test_secret_files_are_marked_and_plain_ones_stay_readable_in_the_diff(service: Engine) -> None:
