@@ -29,10 +29,9 @@ PORTS = {"smtp": 25, "submission": 587, "submissions": 465}
 TEMPLATES = (
     "delivery-replies",
     "header-size",
+    "helper",
     "main.cf",
     "master.cf",
-    "recipient-limit",
-    "sasl-relay",
     "submission-headers",
 )
 """Files below configs/postfix/, the same as below /etc/postfix/; master.cf includes another one."""
@@ -53,6 +52,7 @@ MAPS = (
 MEMORY_MIB = 1024
 
 UID, GID = 2000, 2000
+NOBODY = 65534  # runs configs/postfix/helper
 _DATABASE_CA = "/etc/postfix/tls/database-ca.pem"
 _DOVECOT_CA = "/etc/postfix/tls/dovecot-ca.pem"
 _SMARTHOST_CA = "/etc/postfix/tls/smarthost-ca.pem"
@@ -141,6 +141,7 @@ class Postfix(ComponentResource):
                 mounts=[Mount(path="/var/spool/postfix", source=queue.name)],
                 tmpfs={
                     "/run": "mode=0755,size=1m",
+                    "/run/helper": f"uid={NOBODY},gid={NOBODY},mode=0755,size=64k",
                     "/tmp": "size=16m",  # noqa: S108 - a tmpfs of the container's own
                     "/var/lib/postfix": f"uid={UID},gid={GID},mode=0755,size=16m",
                 },
@@ -182,7 +183,7 @@ def values(args: PostfixArgs) -> dict[str, Any]:
         "widest_alias": args.widest_alias,
         "older_certificate": args.older is not None,
         "limits": args.limits,
-        # Above what recipient-limit refuses.
+        # Above what the helper refuses.
         "submission_recipients": max(1000, args.limits.recipients + 100),
         "receiving": args.receiving,
         "webmail_addresses": [f"[{ip}]" if ":" in ip else ip for ip in args.webmail_addresses],

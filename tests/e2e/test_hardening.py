@@ -1,17 +1,24 @@
 """What Docker itself says that each container may, and what is seen from inside."""
 
+from contextlib import ExitStack
+from smtplib import SMTPException
 from typing import Any
 
 import pytest
 from docker.models.containers import Container
 
 from mailinfra.containers.config_volumes import OPEN_FILES, PROCESSES
-from tests.e2e.server import Server
+from tests.e2e.server import Server, until
+from tests.e2e.stackfile import ALICE
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 CAPABILITIES = {"postfix": ["CAP_DAC_OVERRIDE", "CAP_SETGID", "CAP_SETUID"]}
 """Service -> what it has; the others have none."""
+
+HELPERS = (
+    'for each in /proc/[0-9]*; do [ "$(cat $each/comm 2>/dev/null)" != perl ] || echo ${each#/proc/}; done'
+)
 
 
 def everyone(server: Server) -> list[Container]:
@@ -23,6 +30,13 @@ def everyone(server: Server) -> list[Container]:
 
 def fills(container: Container) -> bool:
     return "-filler" in str(container.name)
+
+
+def inside(container: Container, *command: str, user: str = "") -> str:
+    """Return what a command in the container prints."""
+    output = container.exec_run(list(command), user=user).output
+    assert isinstance(output, bytes)
+    return output.decode()
 
 
 def test_docker_holds_every_container_to_its_limits(server: Server) -> None:
@@ -52,7 +66,50 @@ def test_what_fills_a_volume_never_ran(server: Server) -> None:
 
 def test_the_processes_have_the_limits_that_were_declared(server: Server) -> None:
     for name, one in server.stack.containers().items():
-        limits = one.exec_run(["cat", "/proc/self/limits"]).output.decode()
+        limits = inside(one, "cat", "/proc/self/limits")
         rows = {line[:26].strip(): line[26:].split()[:2] for line in limits.splitlines()[1:]}
         assert rows["Max open files"] == [str(OPEN_FILES)] * 2, name
         assert rows["Max processes"] == [str(PROCESSES)] * 2, name
+
+
+def root_processes(container: Container) -> list[str]:
+    """Return the names of the processes whose real user is root, without the one that looks."""
+    script = (
+        "for each in /proc/[0-9]*; do "
+        '[ "$each" = "/proc/$$" ] || awk \'/^Name:/ { name = $2 } /^Uid:/ && $2 == 0 { print name }\' '
+        '"$each/status" 2>/dev/null; done'
+    )
+    return [name for name in inside(container, "sh", "-c", script).split() if name not in {"awk", "sh"}]
+
+
+def test_one_process_in_all_is_root_also_while_many_are_logged_in(server: Server) -> None:
+    containers = server.stack.containers()
+    with ExitStack() as sessions:
+        for _ in range(10):
+            sessions.enter_context(server.submission(ALICE))
+        found = {name: root_processes(one) for name, one in containers.items()}
+    assert found.pop("postfix") == ["master"], "the master starts each service as somebody without rights"
+    assert not {name: roots for name, roots in found.items() if roots}
+
+
+def test_who_answers_for_postfix_comes_back_when_it_is_killed(server: Server) -> None:
+    postfix = server.stack.containers()["postfix"]
+    before = set(inside(postfix, "sh", "-c", HELPERS).split())
+    assert before
+    inside(postfix, "kill", "-KILL", *before, user="65534")
+
+    def others() -> bool:
+        now = set(inside(postfix, "sh", "-c", HELPERS).split())
+        return bool(now) and not now & before
+
+    until(others, 60, "another helper listens")
+    until(lambda: works(server), 60, "a user can send again")
+
+
+def works(server: Server) -> bool:
+    """Whether a user can log in to send."""
+    try:
+        with server.submission(ALICE):
+            return True
+    except (OSError, SMTPException):
+        return False

@@ -165,7 +165,17 @@ def test_users_reach_the_limit_of_recipients_that_was_set(
     declare(lambda: Postfix("mta", sample_args(limits=given)))
     found = files(engine, "etc-postfix")
     assert found["master.cf"].count(f"-o smtpd_recipient_limit={hard_limit}\n") == 2
-    assert f"-gt {recipients} " in found["recipient-limit"]
+    assert f"> {recipients}\n" in found["helper"]
+
+
+def test_no_service_of_the_master_keeps_the_rights_of_root(engine: Engine) -> None:
+    declare(lambda: Postfix("mta", sample_args()))
+    lines = [line.split() for line in files(engine, "etc-postfix")["master.cf"].splitlines()]
+    services = [line for line in lines if len(line) >= 8 and line[0] != "#"]
+    assert len(services) > 20
+    as_root = {"local", "pipe", "spawn", "virtual"}
+    kept = [line[0] for line in services if line[3] == "n" or line[7] in as_root]
+    assert not kept, f"{kept}: each process of theirs is one more that is root"
 
 
 def test_a_host_name_that_is_a_hosted_domain_is_not_claimed_twice(engine: Engine) -> None:
