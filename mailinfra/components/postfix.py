@@ -46,13 +46,20 @@ MAPS = (
     "mysql/send-only.cf",
     "mysql/senders.cf",
 )
-"""Files below configs/postfix/, the same as below /run/secrets/: each holds the database's password."""
+"""Files below configs/postfix/, the same as below SECRETS: each holds the database's password."""
 
 # Strangers who fill every port at once (configs/postfix/master.cf) take some 950 MiB; at rest it is 20.
 MEMORY_MIB = 1024
 
 UID, GID = 2000, 2000
 NOBODY = 65534  # runs configs/postfix/helper
+
+SECRETS = "/run/postfix/secrets"
+"""In a folder that nobody but root and `postfix` may enter: files in a volume are root's, and `postfix` reads
+the maps."""
+
+ROOT_ONLY = ("older.key", "smarthost", "tls.key")
+"""Files there that each process opens before it gives up the rights of root."""
 _DATABASE_CA = "/etc/postfix/tls/database-ca.pem"
 _DOVECOT_CA = "/etc/postfix/tls/dovecot-ca.pem"
 _SMARTHOST_CA = "/etc/postfix/tls/smarthost-ca.pem"
@@ -136,11 +143,12 @@ class Postfix(ComponentResource):
                 place=args.place,
                 folders=[
                     Folder(path="/etc/postfix", files=configuration(args)),
-                    Folder(path="/run/secrets", files=secrets(args), secret=True),
+                    Folder(path=SECRETS, files=secrets(args), secret=True, root_only=ROOT_ONLY),
                 ],
                 mounts=[Mount(path="/var/spool/postfix", source=queue.name)],
                 tmpfs={
                     "/run": "mode=0755,size=1m",
+                    "/run/postfix": f"gid={GID},mode=0750,size=4k",
                     "/run/helper": f"uid={NOBODY},gid={NOBODY},mode=0755,size=64k",
                     "/tmp": "size=16m",  # noqa: S108 - a tmpfs of the container's own
                     "/var/lib/postfix": f"uid={UID},gid={GID},mode=0755,size=16m",
@@ -208,7 +216,7 @@ def outbound_tls(smarthost: SmarthostConfig | None) -> dict[str, str]:
 
 
 def secrets(args: PostfixArgs) -> dict[str, Input[str]]:
-    """Return path below /run/secrets -> text of each file that nobody else may read."""
+    """Return path below SECRETS -> text of each file that nobody else may read."""
     given = map_values(args)
     files: dict[str, Input[str]] = {path: rendered(f"postfix/{path}", given) for path in MAPS}
     files["tls.key"] = args.identity.key

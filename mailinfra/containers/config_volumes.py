@@ -5,7 +5,7 @@ never starts fills a volume, and the daemon's container mounts that volume read-
 remote daemon, and every changed line shows in a preview. Does not own the text (rendering.py).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi_docker as docker
@@ -56,6 +56,15 @@ class Folder:
 
     executable: bool = False
     """Whether the files are programs."""
+
+    root_only: Collection[str] = ()
+    """Files that no user but root may read, named as in `files`; one that is not there is no mistake."""
+
+    def permissions(self, path: str) -> str:
+        """Return who may read and run one of the files, as the docker provider writes it."""
+        if path in self.root_only:
+            return "0400"
+        return "0555" if self.executable else "0444"
 
     @property
     def slug(self) -> str:
@@ -121,7 +130,7 @@ class Volumes:
                 docker.ContainerUploadArgs(
                     file=f"{_FILLING}/{path}",
                     content=text,
-                    permissions="0555" if folder.executable else "0444",
+                    permissions=folder.permissions(path),
                 )
                 for path, text in files.items()
             ],

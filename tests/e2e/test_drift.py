@@ -164,7 +164,7 @@ def test_a_mysql_user_that_was_dropped_by_hand_comes_back(small: Stack) -> None:
     small.up("--refresh")
     assert rights(small, "postfix") == before
     asked: Any = small.containers()["postfix"].exec_run(
-        ["postmap", "-q", "example.test", "mysql:/run/secrets/mysql/domains.cf"]
+        ["postmap", "-q", "example.test", "mysql:/run/postfix/secrets/mysql/domains.cf"]
     )
     assert asked.exit_code == 0, f"Postfix logs in as it again: {asked.output}"
 

@@ -106,6 +106,40 @@ def test_who_answers_for_postfix_comes_back_when_it_is_killed(server: Server) ->
     until(lambda: works(server), 60, "a user can send again")
 
 
+SECRETS = "/run/postfix/secrets"
+
+
+def readable(container: Container, user: str) -> set[str]:
+    """Return which of Postfix's secrets a user reads, those of its tables under one name."""
+    paths = inside(container, "find", SECRETS, "-type", "f").splitlines()
+    assert paths
+    return {
+        path.removeprefix(f"{SECRETS}/").split("/")[0]
+        for path in paths
+        if container.exec_run(["cat", path], user=user).exit_code == 0
+    }
+
+
+def test_nobody_reads_no_secret_of_postfix_and_postfix_no_key(server: Server) -> None:
+    container = server.stack.containers()["postfix"]
+    assert readable(container, "root") == {"mysql", "older.key", "tls.key"}
+    assert readable(container, "postfix") == {"mysql"}, "a key is read before the rights of root are given up"
+    assert readable(container, "nobody") == set()
+    assert readable(container, "65533") == set()
+    server.arrives(ALICE, server.deliver(ALICE))  # all that needs a key or a table has read it
+
+
+def test_the_root_password_of_mysql_opens_nothing(server: Server) -> None:
+    database = server.stack.containers()["mysql"]
+    script = 'MYSQL_PWD="$(cat /run/secrets/root_password)" exec mysql --user=root --execute="DO 1" "$@"'
+    for way in ([], ["--protocol=tcp", "--host=127.0.0.1"]):
+        code, output = database.exec_run(["sh", "-c", script, "sh", *way])
+        assert isinstance(output, bytes)
+        assert code != 0
+        assert "locked" in output.decode() or "denied" in output.decode(), output.decode()
+    assert "locked" in inside(database, "sh", "-c", f"{script} 2>&1", "sh"), "the password itself is right"
+
+
 def works(server: Server) -> bool:
     """Whether a user can log in to send."""
     try:

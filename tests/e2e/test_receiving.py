@@ -339,7 +339,8 @@ def test_an_address_with_bytes_beyond_ascii_is_refused_at_once(server: Server, p
 
 def test_the_search_finds_what_the_database_would_not_compare() -> None:
     line = (
-        "postfix/proxymap[9]: warning: mysql:/run/secrets/mysql/a.cf: query failed: Illegal mix of collations"
+        "postfix/proxymap[9]: warning: mysql:/run/postfix/secrets/mysql/a.cf: query failed: "
+        "Illegal mix of collations"
     )
     assert SQL_TROUBLE.findall(f"postfix/smtpd[8]: connect from unknown\n{line}\n") == [line]
 

@@ -23,7 +23,7 @@ def built() -> Engine:
 
 def table() -> dict[str, list[str]]:
     """Return container -> the cells beside it."""
-    rows = re.findall(r"^\| (\w[\w ]*?) \| (.*) \|$", PAGE.split("| container |")[1], re.M)
+    rows = re.findall(r"^\| (\w[\w ]*?) \| (.*) \|$", PAGE.split("| container |")[1].split("\n\n")[0], re.M)
     return {name: cells.split(" | ") for name, cells in rows}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from mailinfra.components.postfix import Postfix, PostfixArgs, smarthost_login
+from mailinfra.components.postfix import GID, NOBODY, SECRETS, Postfix, PostfixArgs, smarthost_login
 from mailinfra.config import pem
 from mailinfra.config.mail import SmarthostConfig
 from mailinfra.types import OnDestroy
@@ -78,9 +78,9 @@ def test_settings_stay_readable_in_a_preview(postfix: Engine) -> None:
 
 
 def test_password_and_key_are_files_that_nobody_else_sees(postfix: Engine) -> None:
-    filler = postfix.one(CONTAINER, "mta-service-run-secrets-filler")
+    filler = postfix.one(CONTAINER, "mta-service-run-postfix-secrets-filler")
     assert is_secret(filler.object.fields["uploads"])
-    assert "password = hunter2" in files(postfix, "run-secrets")["mysql/senders.cf"]
+    assert "password = hunter2" in files(postfix, "run-postfix-secrets")["mysql/senders.cf"]
     for request in postfix.requests:
         if request is not filler:
             assert "hunter2" not in str(request), request.name
@@ -88,8 +88,23 @@ def test_password_and_key_are_files_that_nobody_else_sees(postfix: Engine) -> No
 
 def test_every_map_that_main_cf_names_is_among_the_files(postfix: Engine) -> None:
     text = files(postfix, "etc-postfix")["main.cf"]
-    maps = {path for path in files(postfix, "run-secrets") if path.startswith("mysql/")}
-    assert maps == {word.strip().rpartition("/run/secrets/")[2] for word in text.split() if "mysql:/" in word}
+    maps = {path for path in files(postfix, "run-postfix-secrets") if path.startswith("mysql/")}
+    named = {word for word in text.split() if "mysql:/" in word}
+    assert maps == {word.rpartition(f"{SECRETS}/")[2] for word in named}
+
+
+def test_only_root_reads_a_key_and_only_postfix_the_password_of_the_database(engine: Engine) -> None:
+    relay = smarthost(username="us")
+    declare(lambda: Postfix("mta", sample_args(smarthost=relay, smarthost_password="hunter3")))
+    uploads = plain(engine.one(CONTAINER, "mta-service-run-postfix-secrets-filler").object)["uploads"]
+    found = {each["file"].removeprefix("/mailinfra/"): each["permissions"] for each in uploads}
+    assert {name for name in found if not name.startswith("mysql/")} == {"older.key", "smarthost", "tls.key"}
+    for name, permissions in found.items():
+        assert permissions == ("0444" if name.startswith("mysql/") else "0400"), name
+    container = plain(engine.one(CONTAINER, "mta-service-container").object)
+    outer = SECRETS.rpartition("/")[0]
+    assert f"gid={GID},mode=0750" in container["tmpfs"][outer], "whoever else may enter reads the maps"
+    assert NOBODY != GID
 
 
 def test_dovecot_is_held_to_its_name_by_the_ca_that_is_known(postfix: Engine) -> None:
@@ -105,7 +120,7 @@ def test_a_public_certificate_of_dovecot_is_held_to_the_public_cas(engine: Engin
 
 def test_a_database_without_a_ca_of_its_own_is_held_to_the_public_ones(engine: Engine) -> None:
     declare(lambda: Postfix("mta", sample_args(database=login("postfix", ca=""))))
-    text = files(engine, "run-secrets")["mysql/domains.cf"]
+    text = files(engine, "run-postfix-secrets")["mysql/domains.cf"]
     assert "tls_CAfile = /etc/ssl/certs/ca-certificates.crt\ntls_verify_cert = yes\n" in text
 
 
@@ -123,7 +138,9 @@ def test_a_smarthost_with_a_login_is_verified_and_its_password_is_a_secret_file(
     assert "relayhost = [smart.test]:465\n" in text
     assert "smtp_tls_security_level = secure\n" in text
     assert "smtp_tls_CAfile = /etc/postfix/tls/smarthost-ca.pem\n" in text
-    assert files(engine, "run-secrets")["smarthost"] == "/^\\[smart\\.test\\]\\:465()$/ us:hunter3${1}\n"
+    assert (
+        files(engine, "run-postfix-secrets")["smarthost"] == "/^\\[smart\\.test\\]\\:465()$/ us:hunter3${1}\n"
+    )
     assert files(engine, "etc-postfix")["tls/smarthost-ca.pem"] == "its ca\n"
 
 
@@ -141,7 +158,7 @@ def test_a_smarthosts_password_reaches_postfix_with_every_character(password: st
 def test_a_smarthost_without_a_login_needs_no_secret_and_still_gets_no_clear_text(engine: Engine) -> None:
     text = main_cf(engine, smarthost=smarthost(port=25))
     assert "smtp_sasl" not in text
-    assert "smarthost" not in files(engine, "run-secrets")
+    assert "smarthost" not in files(engine, "run-postfix-secrets")
     assert "smtp_tls_security_level = encrypt\n" in text
 
 

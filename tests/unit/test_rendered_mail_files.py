@@ -121,7 +121,7 @@ def test_certificate_and_key_are_not_swapped() -> None:
     assert "ssl_server_cert_file = /etc/dovecot/tls/certificate.pem" in text
     assert "ssl_server_key_file = /run/secrets/tls.key" in text
     key, certificate = main_cf()["smtpd_tls_chain_files"].split(", ")
-    assert (key, certificate) == ("/run/secrets/tls.key", "/etc/postfix/tls/certificate.pem")
+    assert (key, certificate) == ("/run/postfix/secrets/tls.key", "/etc/postfix/tls/certificate.pem")
 
 
 def test_dovecot_believes_nobody_but_the_webmail() -> None:

@@ -118,9 +118,20 @@ def test_the_health_account_gets_no_right_at_all() -> None:
 
 def test_every_statement_of_the_init_file_may_run_at_every_start() -> None:
     for statement in render("mysql/init.sql", LOGINS).splitlines():
-        assert re.match(r"CREATE (DATABASE|USER) IF NOT EXISTS |ALTER USER |GRANT |-- |FLUSH ", statement), (
-            statement
-        )
+        assert re.match(
+            r"CREATE (DATABASE|USER) IF NOT EXISTS |ALTER USER |GRANT |-- |FLUSH "
+            r"|(SET @|PREPARE |EXECUTE )lock_root",
+            statement,
+        ), statement
+
+
+def test_root_is_locked_but_while_the_image_makes_a_new_server() -> None:
+    text = render("mysql/init.sql", LOGINS)
+    (statement,) = re.findall(r"^SET @lock_root = IF\((.*)\);$", text, re.M)
+    condition, during, afterwards = statement.split(", ")
+    assert (condition, during) == ("@@skip_networking", "'DO 0'"), "the image logs in as root then"
+    assert afterwards.replace("''", "'") == "'ALTER USER IF EXISTS 'root'@'localhost' ACCOUNT LOCK'"
+    assert text.index("PREPARE lock_root FROM @lock_root;") < text.index("EXECUTE lock_root;")
 
 
 def test_passwords_do_not_show_in_a_traceback() -> None:
