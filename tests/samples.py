@@ -99,6 +99,7 @@ def roundcube_args(**changes: Any) -> RoundcubeArgs:
         place=replace(PLACE, alias="webmail", address="192.0.2.5"),
         hostname="mail.example.test",
         identity=IDENTITY,
+        url="https://mail.example.test:8443",
         database=login("roundcube", name="roundcube"),
         passwords=login("passwords"),
         identities=login("identities"),

@@ -11,6 +11,7 @@ from typing import Any
 import pulumi_docker as docker
 from pulumi import ComponentResource, Input, ResourceOptions
 
+from mailinfra.components import encryption
 from mailinfra.components.handles import DatabaseLogin, Identity, Peer, filled
 from mailinfra.config.mail import LimitsConfig
 from mailinfra.config.network import PortsConfig
@@ -165,6 +166,7 @@ def values(args: DovecotArgs) -> dict[str, Any]:
     """Return what the templates may ask for."""
     return {
         "hostname": args.hostname,
+        "tls": encryption.VALUES,
         "pop3": any(protocol.startswith("pop3") for protocol in args.ports.on(PUBLISHED)),
         "listen": args.place.inner_ports(PUBLISHED),
         "ports": PORTS,

@@ -21,6 +21,7 @@ from mailinfra.components.network import DOVECOT, MYSQL, POSTFIX, WEBMAIL, docke
 from mailinfra.components.own_provider import Provider
 from mailinfra.components.postfix import Postfix, PostfixArgs
 from mailinfra.components.roundcube import Roundcube, RoundcubeArgs
+from mailinfra.config.certificate import CertificateConfig
 from mailinfra.config.load import Secrets
 from mailinfra.config.server import ServerConfig
 from mailinfra.containers.images import chosen
@@ -151,6 +152,8 @@ class MailServer(ComponentResource):
                 place=place(WEBMAIL, "roundcube"),
                 hostname=server.hostname,
                 identity=certificates.public,
+                public_certificate=_browsers_know(server.certificate),
+                url=_webmail_url(server),
                 database=database.logins["roundcube"],
                 passwords=database.logins["passwords"],
                 identities=database.logins["identities"],
@@ -194,7 +197,17 @@ def _endpoints(server: ServerConfig) -> dict[str, dict[str, Any]]:
     endpoints: dict[str, dict[str, Any]] = {
         protocol: {"host": host, "port": port} for protocol, port in ports.items()
     }
-    # Whoever has a proxy in front knows its address; ours is what the proxy is told.
-    suffix = "" if server.ports.webmail == 443 else f":{server.ports.webmail}"
-    endpoints["webmail"] = {"url": f"https://{f'[{host}]' if ':' in host else host}{suffix}/"}
+    endpoints["webmail"] = {"url": f"{_webmail_url(server)}/"}
     return endpoints
+
+
+def _browsers_know(files: CertificateConfig | None) -> bool:
+    """Return whether a public CA signed the certificate in `files`; None stands for the stack's own CA."""
+    return files is not None and files.ca_file is None
+
+
+def _webmail_url(server: ServerConfig) -> str:
+    """Return where webmail answers; whoever has a proxy in front knows that one's address."""
+    host = server.reached_at()
+    suffix = "" if server.ports.webmail == 443 else f":{server.ports.webmail}"
+    return f"https://{f'[{host}]' if ':' in host else host}{suffix}"

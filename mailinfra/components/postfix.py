@@ -13,6 +13,7 @@ from typing import Any
 import pulumi_docker as docker
 from pulumi import ComponentResource, Input, Output, ResourceOptions
 
+from mailinfra.components import encryption
 from mailinfra.components.handles import SYSTEM_CA, DatabaseLogin, Identity, Peer, filled
 from mailinfra.config.mail import LimitsConfig, ReceivingConfig, SmarthostConfig
 from mailinfra.config.network import PortsConfig
@@ -185,6 +186,7 @@ def values(args: PostfixArgs) -> dict[str, Any]:
     """Return what the templates may ask for."""
     return {
         "hostname": args.hostname,
+        "tls": encryption.VALUES,
         "listen": args.place.inner_ports(PORTS),
         "postmaster": args.postmaster,
         "local_mail": args.local_mail,

@@ -11,6 +11,7 @@ from typing import Any
 import pulumi_random as random
 from pulumi import ComponentResource, Input, Output, ResourceOptions
 
+from mailinfra.components import encryption
 from mailinfra.components.handles import DatabaseLogin, Identity, Peer, ca_file, filled
 from mailinfra.config.mail import LimitsConfig, WebmailConfig
 from mailinfra.config.network import PortsConfig
@@ -64,6 +65,12 @@ class RoundcubeArgs:
 
     identity: Identity
     """What it shows to browsers."""
+
+    public_certificate: bool = False
+    """Whether a public CA signed that, so that every browser may be told to insist on it."""
+
+    url: str
+    """Where browsers find it, without a path: `https://mail.example.org:8443`."""
 
     gateways: Sequence[str] = ()
     """Addresses under which the host itself reaches the container."""
@@ -191,7 +198,9 @@ def values(args: RoundcubeArgs) -> dict[str, Any]:
     upload = args.limits.message_size * 100 // 137
     return {
         "hostname": args.hostname,
-        "ports": args.ports,
+        "url": args.url,
+        "tls": encryption.VALUES,
+        "public_certificate": args.public_certificate,
         "listen": args.place.inner_ports(PORTS),
         "reverse_proxies": args.webmail.proxies(args.gateways),
         "limits": args.limits,

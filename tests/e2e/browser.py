@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from playwright.sync_api import Error, Page, Request, sync_playwright
+from playwright.sync_api import ConsoleMessage, Error, Page, Request, sync_playwright
 
 from tests.e2e import transcript
 from tests.e2e.ground.zones import HOSTNAME
@@ -28,6 +28,18 @@ SECONDS = 30
 ATTEMPTS = 3
 
 Result = TypeVar("Result")
+
+
+def refusals(window: Page) -> list[str]:
+    """Return a list that grows with what the browser says it refused, in frames and further windows too."""
+    refused: list[str] = []
+
+    def heard(message: ConsoleMessage) -> None:
+        if "Content Security Policy" in message.text:
+            refused.append(message.text)
+
+    window.context.on("console", heard)
+    return refused
 
 
 def executable() -> Path:
@@ -87,6 +99,27 @@ def change_password(window: Page, url: str, old: str, new: str) -> None:
         window.fill(f"input[name={field}]", text)
     window.locator("button.submit").click()
     window.wait_for_selector("#messagestack .alert-success, #messagestack .confirmation")
+
+
+def prefer_html(window: Page, url: str) -> None:
+    """Write letters in HTML from now on; return when webmail says that it is saved."""
+    window.goto(f"{url.rstrip('/')}/?_task=settings&_action=edit-prefs&_section=compose&_framed=1")
+    window.select_option("select[name=_htmleditor]", "1")
+    window.locator("button.submit").click()
+    window.wait_for_selector("#messagestack .alert-success, #messagestack .confirmation, .alert-success")
+
+
+def send_html(window: Page, url: str, to: str, subject: str, text: str, attachment: Path) -> None:
+    """Write a letter in the editor for HTML, with an attachment, and send it."""
+    window.goto(f"{url.rstrip('/')}/?_task=mail&_action=compose")
+    window.locator(".compose-headers .recipient-input input").first.fill(to)
+    window.fill("#compose-subject", subject)
+    window.frame_locator("#composebody_ifr").locator("body").fill(text)
+    window.set_input_files("#uploadform input[type=file]", str(attachment))
+    window.wait_for_selector(f"#attachment-list li:not(.uploading) :text('{attachment.name}')")
+    window.locator("button.send, a.send").first.click()
+    window.wait_for_url("**/?_task=mail**")
+    window.wait_for_selector("#messagelist", state="attached")
 
 
 def identities(window: Page, url: str) -> list[str]:

@@ -183,7 +183,7 @@ def test_everybody_else_is_redirected_in_plain_http_and_believed_on_nothing(stac
         remove=True,
     ).decode()
     assert " 302 " in said.splitlines()[0]
-    assert f"Location: https://{inside}:{stack.settings['ports']['webmail']}/" in said
+    assert f"Location: https://127.0.0.1:{stack.settings['ports']['webmail']}/" in said, "not who was asked"
 
 
 def test_a_proxy_in_a_container_of_another_network_is_the_host(stack: Stack, elsewhere: Network) -> None:

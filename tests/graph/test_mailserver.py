@@ -23,6 +23,7 @@ from mailinfra.components import (
     roundcube,
 )
 from mailinfra.config import pem
+from mailinfra.config.certificate import CertificateConfig
 from mailinfra.config.load import Secrets
 from mailinfra.config.server import ServerConfig
 from mailinfra.containers import labels, service
@@ -269,6 +270,21 @@ def test_a_smarthost_is_verified_by_the_ca_that_its_file_holds(
     uploads = {each["file"]: each["content"] for each in plain(filler.object)["uploads"]}
     assert uploads["/mailinfra/tls/smarthost-ca.pem"].endswith("the ca\n")
     assert "smtp_tls_CAfile = /etc/postfix/tls/smarthost-ca.pem\n" in uploads["/mailinfra/main.cf"]
+
+
+@pytest.mark.parametrize("with_ca", [False, True])
+def test_browsers_are_told_to_insist_on_https_where_they_know_the_ca_anyway(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, with_ca: bool
+) -> None:
+    monkeypatch.setattr(CertificateConfig, "contradictions", lambda _: iter(()))
+    monkeypatch.setattr(CertificateConfig, "names", lambda _: None)
+    given = {name: str(tmp_path / name) for name in ("certificateFile", "keyFile", *["caFile"] * with_ca)}
+    for file in given.values():
+        Path(file).write_text("some pem\n")
+    declare(lambda: build(certificate=given))
+    filler = engine.one(CONTAINER, "mail-roundcube-service-etc-mailinfra-filler")
+    uploads = {each["file"]: each["content"] for each in plain(filler.object)["uploads"]}
+    assert ("Strict-Transport-Security" in uploads["/mailinfra/tls.conf"]) is not with_ca
 
 
 def test_accounts_that_live_elsewhere_leave_the_tables_and_no_row(engine: Engine) -> None:

@@ -197,7 +197,29 @@ def test_session_cookies_are_for_https_and_not_for_scripts() -> None:
 def test_plain_http_leads_to_https_for_everybody() -> None:
     text = webmail_file("tls.conf")
     assert """<If "%{HTTPS} != 'on'">""" in text
-    assert 'Redirect temp "https://%{SERVER_NAME}:8443%{REQUEST_URI}"' in text
+    assert 'Redirect temp "https://mail.example.test:8443%{REQUEST_URI}"' in text
+    assert "SERVER_NAME" not in text, "the name in a request is whoever's who wrote it"
+    assert "HTTP_HOST" not in text
+
+
+def test_browsers_insist_on_https_where_a_public_ca_signed_the_certificate_and_only_there() -> None:
+    assert "Strict-Transport-Security" not in webmail_file("tls.conf"), (
+        "with a CA of our own nobody could go on who has not installed it, for a year"
+    )
+    assert "\n    Header always set Strict-Transport-Security max-age=31536000\n" in webmail_file(
+        "tls.conf", public_certificate=True
+    )
+
+
+def test_what_a_page_may_load_and_do_is_named_and_nothing_from_elsewhere_but_pictures() -> None:
+    (policy,) = re.findall(
+        r'^Header always add Content-Security-Policy "(.*)"$', webmail_file("tls.conf"), re.M
+    )
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    assert {name for name, sources in rules.items() if "https:" in sources or "*" in sources} == {"img-src"}
+    for name in ("default-src", "connect-src", "form-action", "frame-ancestors", "base-uri"):
+        assert rules[name] == "'self'"
+    assert rules["object-src"] == "'none'"
 
 
 def test_a_reverse_proxy_alone_is_served_in_plain_http() -> None:

@@ -14,6 +14,7 @@ from mailinfra.config.server import MOST_ADDRESSES
 from mailinfra.config.storage import ExternalDatabaseConfig, MailStorageConfig
 from mailinfra.containers import labels
 from mailinfra.containers.place import INNER_STEP
+from mailinfra.containers.rendering import render
 from tests.samples import dovecot_args, postfix_args, roundcube_args
 
 ROOT = Path(__file__).parents[2]
@@ -78,7 +79,7 @@ def test_every_inner_port_is_a_port_however_many_addresses_there_are() -> None:
 def test_all_daemons_speak_tls_with_the_same_ciphers_and_curves() -> None:
     mail = dovecot.configuration(dovecot_args())["conf.d/ssl.conf"]
     transfer = postfix.configuration(postfix_args())["main.cf"]
-    web = (ROOT / "configs" / "roundcube" / "tls.conf").read_text()
+    web = render("roundcube/tls.conf", roundcube.values(roundcube_args()))
     patterns = (
         (mail, r"^ssl_cipher_list = (.*)$"),
         (transfer, r"^tls_medium_cipherlist = (.*)$"),
@@ -89,6 +90,7 @@ def test_all_daemons_speak_tls_with_the_same_ciphers_and_curves() -> None:
     assert all(len(found) == 1 for found in ciphers)
     (curves,) = re.findall(r"^ssl_curve_list = (.*)$", str(mail), re.M)
     assert f"\ntls_eecdh_auto_curves = {curves.replace(':', ' ')}\n" in str(transfer)
+    assert f"\nSSLOpenSSLConfCmd Groups {curves}\n" in web
 
 
 def test_the_key_of_sessions_is_as_long_as_the_cipher_that_takes_it() -> None:
