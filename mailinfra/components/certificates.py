@@ -42,12 +42,18 @@ class CertificatesArgs:
     files: CertificateConfig | None = None
     """The public certificate where it comes from elsewhere; otherwise the own CA signs it."""
 
+    webmail_files: CertificateConfig | None = None
+    """The webmail's, where it comes from elsewhere and is another one."""
+
 
 class Certificates(ComponentResource):
     """The certificates of one mail server."""
 
     public: Identity
-    """What the daemons show on the public ports, and to each other."""
+    """What the mail daemons show on the public ports, and to each other."""
+
+    webmail: Identity
+    """What webmail shows under the same name: with a key of its own, unless files bring one key for all."""
 
     older: Identity | None
     """The same as `public` with an RSA key, for other servers that know no other; None where the certificate
@@ -81,11 +87,11 @@ class Certificates(ComponentResource):
             self.public = authority.issue(f"{name}-public", [args.hostname], [], child)
             self.older = authority.issue(f"{name}-older", [args.hostname], [], child, rsa=True)
         else:
-            self.public = Identity(
-                certificate=text_of(args.files.certificate_file),
-                key=Output.secret(text_of(args.files.key_file)),
-                ca=text_of(args.files.ca_file) if args.files.ca_file else "",
-            )
+            self.public = self.webmail = _read(args.files)
+        if args.webmail_files is not None:
+            self.webmail = _read(args.webmail_files)
+        elif args.files is None:
+            self.webmail = authority.issue(f"{name}-webmail", [args.hostname], [], child)
         self.register_outputs(
             {
                 "ca": self.inner.ca,
@@ -136,6 +142,14 @@ class _Authority:
             opts=child,
         )
         return Identity(certificate=certificate.cert_pem, key=key, ca=self.certificate)
+
+
+def _read(files: CertificateConfig) -> Identity:
+    return Identity(
+        certificate=text_of(files.certificate_file),
+        key=Output.secret(text_of(files.key_file)),
+        ca=text_of(files.ca_file) if files.ca_file else "",
+    )
 
 
 def _key(name: str, child: ResourceOptions, *, rsa: bool = False) -> Output[str]:

@@ -72,7 +72,11 @@ class MailServer(ComponentResource):
         certificates = Certificates(
             f"{name}-certificates",
             CertificatesArgs(
-                stack=args.stack, hostname=server.hostname, inner_names=[MYSQL], files=server.certificate
+                stack=args.stack,
+                hostname=server.hostname,
+                inner_names=[MYSQL],
+                files=server.certificate,
+                webmail_files=server.webmail.certificate,
             ),
             child,
         )
@@ -151,8 +155,8 @@ class MailServer(ComponentResource):
             RoundcubeArgs(
                 place=place(WEBMAIL, "roundcube"),
                 hostname=server.hostname,
-                identity=certificates.public,
-                public_certificate=_browsers_know(server.certificate),
+                identity=certificates.webmail,
+                public_certificate=_browsers_know(server.webmail.certificate or server.certificate),
                 url=_webmail_url(server),
                 database=database.logins["roundcube"],
                 passwords=database.logins["passwords"],

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from mailinfra.config.certificate import CertificateConfig
 from mailinfra.config.model import Mistake, Model
 from mailinfra.types import ByteSize, FilePath, HostName, LoginName, Port, Proxy, is_loopback
 
@@ -85,6 +86,10 @@ class WebmailConfig(Model):
     for one on this machine or in a container that goes through the machine's ports, else the address or the
     subnet that it comes from. What it says about the client's address is then believed.
     docs/reverse-proxies.md has nginx, Caddy and Traefik."""
+
+    certificate: CertificateConfig | None = None
+    """A certificate with a key of its own for webmail, where `certificate` names files: without it webmail
+    holds the key that the mail daemons have. The stack's own CA always makes it one of its own."""
 
     def proxies(self, gateways: Sequence[str]) -> list[str]:
         """Return the addresses or subnets that a proxy comes from; `gateways` are the host's own."""

@@ -114,13 +114,14 @@ class ServerConfig(Model):
 
     def contradictions(self) -> Iterator[Mistake]:
         """Return the settings of different sections that contradict each other."""
-        names = self.certificate.names() if self.certificate else None
-        if self.certificate and names is not None and not covers(names, self.hostname):
-            reason = (
-                f"{self.hostname!r} is not named by {self.certificate.certificate_file}, which names "
-                f"{', '.join(names) or 'no host at all'}; get one for this name, or use one of those"
-            )
-            yield Mistake(place=("hostname",), reason=reason, about=("certificate",))
+        for section, given in (("certificate", self.certificate), ("webmail", self.webmail.certificate)):
+            names = given.names() if given else None
+            if given and names is not None and not covers(names, self.hostname):
+                reason = (
+                    f"{self.hostname!r} is not named by {given.certificate_file}, which names "
+                    f"{', '.join(names) or 'no host at all'}; get one for this name, or use one of those"
+                )
+                yield Mistake(place=("hostname",), reason=reason, about=(section,))
         if self.database.external and "database" in self.ports.model_fields_set:
             reason = "publishes our own container, and 'database.external' replaces it; remove one of the two"
             yield Mistake(place=("ports", "database"), reason=reason, about=("database",))

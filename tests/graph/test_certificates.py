@@ -55,7 +55,7 @@ def test_every_key_is_an_elliptic_curve_key(engine: Engine) -> None:
     older = [key for key in keys if key["algorithm"] == "RSA"]
     assert older == [{"algorithm": "RSA"}], "2048 bits, for other servers that know nothing else"
     keys = [key for key in keys if key not in older]
-    assert len(keys) == 3
+    assert len(keys) == 4, "the CA's, the mail daemons', the webmail's, the database's"
     assert all(key == {"algorithm": "ECDSA", "ecdsaCurve": "P256"} for key in keys)
 
 
@@ -131,6 +131,25 @@ def test_clients_trust_the_own_ca(engine: Engine) -> None:
     assert found["key"] == "key of tls-public-key"
 
 
+def test_webmail_has_a_key_of_its_own_under_the_same_name(engine: Engine) -> None:
+    made: list[Certificates] = []
+    keys: list[str] = []
+
+    def program() -> None:
+        made.append(
+            Certificates(
+                "tls", CertificatesArgs(stack="some", hostname="mail.example.test", inner_names=["mysql"])
+            )
+        )
+        for identity in (made[0].public, made[0].webmail):
+            Output.from_input(identity.key).apply(keys.append)
+
+    declare(program)
+    assert sorted(keys) == ["key of tls-public-key", "key of tls-webmail-key"]
+    request = plain(engine.one(REQUEST, "tls-webmail-request").object)
+    assert request["dnsNames"] == ["mail.example.test"]
+
+
 @pytest.fixture
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CertificateConfig:
     monkeypatch.setattr(pem, "certificate_fault", lambda path: None)
@@ -152,6 +171,34 @@ def test_files_take_the_place_of_the_public_certificate_alone(
     assert (found["certificate"], found["key"]) == ("the cert\n", "the key\n")
     assert [request.name for request in engine.created(SIGNED)] == ["tls-inner-certificate"]
     assert found["ca"] == "certificate of tls-ca-certificate", "the inner links still need a CA"
+
+
+def test_webmail_shows_the_files_of_the_mail_daemons_unless_it_has_files_of_its_own(
+    engine: Engine, files: CertificateConfig, tmp_path: Path
+) -> None:
+    made: list[Certificates] = []
+    (tmp_path / "web-key").write_text("the webmail's key\n")
+    own = chosen(tmp_path, keyFile=str(tmp_path / "web-key"))
+    keys: list[Any] = []
+
+    def program() -> None:
+        for number, given in enumerate(
+            ({"files": files}, {"files": files, "webmail_files": own}, {"webmail_files": own})
+        ):
+            args = CertificatesArgs(
+                stack="some", hostname="mail.example.test", inner_names=["mysql"], **given
+            )
+            made.append(Certificates(f"tls{number}", args))
+        for one in made:
+            Output.all(one.public.key, one.webmail.key).apply(keys.append)
+
+    declare(program)
+    assert sorted(keys) == [
+        ["key of tls2-public-key", "the webmail's key\n"],
+        ["the key\n", "the key\n"],
+        ["the key\n", "the webmail's key\n"],
+    ]
+    assert not [one.name for one in engine.created(SIGNED) if "webmail" in one.name]
 
 
 def test_a_comment_in_another_encoding_breaks_no_file(engine: Engine, files: CertificateConfig) -> None:

@@ -287,6 +287,20 @@ def test_browsers_are_told_to_insist_on_https_where_they_know_the_ca_anyway(
     assert ("Strict-Transport-Security" in uploads["/mailinfra/tls.conf"]) is not with_ca
 
 
+def test_no_key_of_the_mail_daemons_reaches_the_webmails_container(built: Engine) -> None:
+    keys: dict[str, set[str]] = {"dovecot": set(), "postfix": set(), "roundcube": set()}
+    for request in built.created(CONTAINER):
+        service = request.name.split("-")[1]
+        if service in keys:
+            texts = [each["content"] for each in plain(request.object).get("uploads") or []]
+            keys[service].update(text for text in texts if text.startswith("key of "))
+    assert keys == {
+        "dovecot": {"key of mail-certificates-public-key"},
+        "postfix": {"key of mail-certificates-public-key", "key of mail-certificates-older-key"},
+        "roundcube": {"key of mail-certificates-webmail-key"},
+    }
+
+
 def test_accounts_that_live_elsewhere_leave_the_tables_and_no_row(engine: Engine) -> None:
     declare(lambda: build(accounts="external"))
     assert engine.created("mailinfra:index:Schema")

@@ -187,6 +187,14 @@ def test_a_certificate_that_does_not_name_the_host_is_refused(files: Maker, name
     ]
 
 
+def test_a_certificate_of_webmail_that_does_not_name_the_host_is_refused(files: Maker) -> None:
+    assert refused(form(webmail={"certificate": files("web.test")})) == [
+        "server.hostname: 'mail.example.test' is not named by cert.pem, which names web.test; "
+        "get one for this name, or use one of those"
+    ]
+    assert accepted(form(webmail={"certificate": files("mail.example.test")}))
+
+
 def test_a_common_name_alone_names_no_host(files: Maker) -> None:
     assert refused(form(certificate=files())) == [
         "server.hostname: 'mail.example.test' is not named by cert.pem, which names no host at all; "

@@ -10,7 +10,13 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "mailinfra"
 
 GROUND = {"addresses", "chains", "hashes", "types"}
-BELOW_NOUNS = {*GROUND, "containers", "components.handles", "components.own_provider"}
+BELOW_NOUNS = {
+    *GROUND,
+    "containers",
+    "components.encryption",
+    "components.handles",
+    "components.own_provider",
+}
 SECTIONS: dict[str, set[str]] = {
     "components.accounts": {"config.accounts"},
     "components.certificates": {"config.certificate"},
@@ -31,6 +37,7 @@ ALLOWED: dict[str, set[str]] = {
     "types": {"addresses"},
     "config": {*GROUND},
     "containers": {*GROUND},
+    "components.encryption": set(),
     "components.handles": {*GROUND},
     "components.own_provider": {*GROUND},
     **{noun: {*BELOW_NOUNS, *sections} for noun, sections in SECTIONS.items()},
