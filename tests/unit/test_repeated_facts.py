@@ -15,6 +15,7 @@ from mailinfra.config.storage import ExternalDatabaseConfig, MailStorageConfig
 from mailinfra.containers import labels
 from mailinfra.containers.place import INNER_STEP
 from mailinfra.containers.rendering import render
+from mailinfra.docgen.schema import descriptions
 from tests.samples import dovecot_args, postfix_args, roundcube_args
 
 ROOT = Path(__file__).parents[2]
@@ -38,8 +39,7 @@ def test_an_image_makes_the_user_that_its_folders_in_memory_belong_to(folder: st
 
 def test_the_form_says_who_a_folder_of_the_host_has_to_belong_to() -> None:
     assert dovecot.UID == dovecot.GID
-    told = MailStorageConfig.model_fields["host_path"].description
-    assert told is not None
+    told = descriptions(MailStorageConfig)["host_path"]
     assert f"user and group {dovecot.UID}," in " ".join(told.split())
 
 
