@@ -3,8 +3,10 @@
 Owns every address of the tests. Does not own names (zones.py) or containers (world.py).
 """
 
+import re
 import socket
 import struct
+from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network
 from itertools import islice
 from pathlib import Path
@@ -24,9 +26,24 @@ def routed() -> list[IPv4Network]:
     return found
 
 
+def asked() -> list[IPv4Network]:
+    """Return the addresses that images are built from and names are asked of: apt's mirrors, name servers.
+
+    A network of Docker's would take over the way to them. Private networks have mirrors at any address.
+    """
+    folder = Path("/etc/apt")
+    sources = [folder / "sources.list", *folder.glob("sources.list.d/*")]
+    text = " ".join(file.read_text() for file in sources if file.is_file())
+    found = set(re.findall(r"^nameserver\s+([\d.]+)$", Path("/etc/resolv.conf").read_text(), re.MULTILINE))
+    for host in {"deb.debian.org", *re.findall(r"https?://([^/:\s]+)", text)}:
+        with suppress(OSError):
+            found |= set(socket.gethostbyname_ex(host)[2])
+    return [IPv4Network(address) for address in sorted(found)]
+
+
 def unused(count: int) -> list[IPv4Network]:
     """Return `count` documentation networks of 64 addresses that nothing on this machine uses."""
-    taken = routed()
+    taken = [*routed(), *asked()]
     candidates = (part for net in DOCUMENTATION for part in net.subnets(new_prefix=26))
     found = list(
         islice((net for net in candidates if not any(net.overlaps(other) for other in taken)), count)
