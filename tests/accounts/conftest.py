@@ -7,6 +7,7 @@ import pytest
 
 from tests.accounts.desk import Desk
 from tests.accounts.server import Server, running
+from tests.accounts.tables import Tables
 
 _numbers = itertools.count(1)
 
@@ -26,8 +27,17 @@ def empty_desk(server: Server) -> Desk:
     return Desk(server, database)
 
 
+@pytest.fixture(scope="session")
+def newest(server: Server) -> Tables:
+    """Return the tables of a database that the migrations have brought to the newest revision."""
+    database = "newest"
+    server.sql(f"CREATE DATABASE {database} CHARACTER SET utf8mb3")
+    Desk(server, database).upgrade()
+    return Tables.of(server, database)
+
+
 @pytest.fixture
-def desk(empty_desk: Desk) -> Desk:
-    """Return a desk before a database at the newest revision."""
-    empty_desk.upgrade()
+def desk(empty_desk: Desk, newest: Tables) -> Desk:
+    """Return a desk before a database at the newest revision: a copy, made faster than by the migrations."""
+    newest.make(empty_desk.server, empty_desk.database)
     return empty_desk

@@ -2,6 +2,7 @@
 
 import datetime
 import ipaddress
+import ssl
 import subprocess
 import tempfile
 import time
@@ -17,6 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from pymysql.cursors import Cursor
 
 from mailinfra.containers import images
 
@@ -24,6 +26,11 @@ ROOT = Path(__file__).parents[2]
 BASE = "mailinfra-base:trixie"
 PASSWORD = "not-a-secret"
 START_SECONDS = 120
+
+UNVERIFIED = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Made once: to read the CAs that the system trusts takes longer than to connect and ask."""
+UNVERIFIED.check_hostname = False
+UNVERIFIED.verify_mode = ssl.CERT_NONE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +56,13 @@ class Server:
 
     def sql(self, statement: str, database: str | None = None) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows."""
-        link = pymysql.connect(
+        with self.link(database) as link, link.cursor() as cursor:
+            cursor.execute(statement)
+            return list(cursor.fetchall())
+
+    def link(self, database: str | None = None) -> "pymysql.Connection[Cursor]":
+        """Return a connection of root's, which commits each statement."""
+        return pymysql.connect(
             host=self.host,
             port=self.port,
             user="root",
@@ -57,11 +70,8 @@ class Server:
             database=database,
             charset="utf8mb4",
             autocommit=True,
-            ssl={"ca": None, "check_hostname": False},
+            ssl=UNVERIFIED,
         )
-        with link, link.cursor() as cursor:
-            cursor.execute(statement)
-            return list(cursor.fetchall())
 
 
 def docker(*arguments: str) -> str:

@@ -9,6 +9,7 @@ from mailinfra.components import own_provider as resources
 from mailinfra.provider import migrations, schema, tables
 from mailinfra.provider.errors import ProviderError
 from tests.accounts.desk import Desk, mailbox
+from tests.accounts.tables import Tables
 
 pytestmark = pytest.mark.accounts
 
@@ -45,6 +46,17 @@ def test_an_empty_database_gets_every_table(empty_desk: Desk) -> None:
         "retired_homes",
         "users",
     }
+
+
+def test_the_tables_that_most_of_these_tests_begin_with_are_those_that_the_migrations_make(
+    desk: Desk, newest: Tables
+) -> None:
+    # A copied table names the character set of a column also where it is the table's own.
+    plain = {name: text.replace(" CHARACTER SET utf8mb4", "") for name, text in newest.tables.items()}
+    copied = Tables.of(desk.server, desk.database)
+    assert {name: text.replace(" CHARACTER SET utf8mb4", "") for name, text in copied.tables.items()} == plain
+    assert (copied.triggers, copied.rows) == (newest.triggers, newest.rows)
+    assert set(plain) >= {"users", "domains", "aliases"}
 
 
 def test_the_columns_that_are_read_and_written_are_those_that_the_migrations_make(desk: Desk) -> None:
