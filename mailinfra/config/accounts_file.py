@@ -16,7 +16,7 @@ from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.resolver import VersionedResolver
 
 NO_CORE_KIND = {"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value"}
-"""Kinds of plain values that are no part of YAML 1.2's core schema."""
+"""Kinds of plain values that YAML 1.2's core schema does not have."""
 
 NAMES = re.compile(r"(alias|anchor|tag|handle) ['\"].*")
 """What the reader quotes of the file in its messages: a password may begin with `*`, `&` or `!`."""

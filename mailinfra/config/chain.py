@@ -24,7 +24,7 @@ which the containers do not know."""
 def chain_fault(path: str, key_path: str, ca_path: str | None) -> str | None:
     """Return what is wrong with the chain in a certificate file, and what to do; None if clients follow it.
 
-    A file that cannot be read is no fault of the chain.
+    A file that cannot be read is reported elsewhere.
     """
     try:
         chain = certificates(path)

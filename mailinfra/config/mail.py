@@ -52,7 +52,7 @@ class LimitsConfig(Model):
 
     sessions_per_user: int = Field(default=30, ge=10, le=200, examples=[60])
     """Sessions that one user may have at the same time from one address, over IMAP and over POP3 each. A mail
-    program takes some five, and all devices of a household wear one address."""
+    program takes some five, and all devices of a household share one address."""
 
     clients: ClientLimitsConfig = ClientLimitsConfig()
     """What one client address may do at the SMTP ports."""

@@ -159,7 +159,7 @@ def split(address: str) -> tuple[str, str]:
 def usual_home(address: str) -> str:
     """Return the folder below /mail that an address gets when it is new.
 
-    What is no plain character of a path, the slash above all, is written as `+` and two hexadecimal digits;
+    A character that a path may not hold, above all the slash, is written as `+` and two hexadecimal digits;
     no address of a mailbox holds a `+`.
     """
     local, domain = split(address)
