@@ -99,7 +99,8 @@ def _until(done: Callable[[], bool], limit: float = 300) -> None:
 def _address(container: Container) -> str:
     container.reload()
     networks = container.attrs["NetworkSettings"]["Networks"]
-    return str(next(iter(networks.values()))["IPAddress"])
+    # The others are named after the first one: `front`, where clients are.
+    return str(networks[min(networks)]["IPAddress"])
 
 
 def throughput(stack: Stack, reader: Reader, tell: Callable[[str], None]) -> list[Figure]:

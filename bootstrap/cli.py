@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from bootstrap import checks, health, repair, summary, volumes
+from bootstrap import checks, health, loopback, repair, summary, volumes
 from bootstrap.commands import pass_through
 from bootstrap.docker_engine import stop_docker, version
 from bootstrap.machine import Machine
@@ -64,7 +64,7 @@ def bring_up(it: Ready, arguments: argparse.Namespace, *, takeover: bool, diff: 
     lines = summary.lines(
         outputs, stack=it.stack, certificate=certificate, daemons=daemons, named=bool(arguments.stack)
     )
-    for line in lines:
+    for line in [*lines, *loopback.warning(machine, it.stack, outputs)]:
         machine.report.say(line)
     return 0
 

@@ -184,7 +184,7 @@ def image_reference(value: str) -> str:
     return value
 
 
-def _subnet(value: object, version: type[IPv4Network] | type[IPv6Network]) -> Any:
+def _subnet(value: object, version: type[IPv4Network] | type[IPv6Network], least: int, small: str) -> Any:
     example = "192.168.94.0/24" if version is IPv4Network else "fd00:94::/64"
     try:
         if not isinstance(value, str) or "/" not in value:
@@ -196,20 +196,22 @@ def _subnet(value: object, version: type[IPv4Network] | type[IPv6Network]) -> An
         ) from None
     if value.partition("/")[0] != str(network.network_address):
         raise ValueError(f"must be written as the network itself: {str(network)!r}")
-    if network.num_addresses < 8:
-        raise ValueError("is too small for a gateway and four containers; write a prefix of /29 or shorter")
+    if network.num_addresses < least:
+        raise ValueError(small)
     return network
 
 
 def subnet4(value: object) -> IPv4Network:
-    """Return an IPv4 network with room for all containers; raise ValueError for anything else."""
-    network: IPv4Network = _subnet(value, IPv4Network)
+    """Return an IPv4 network with room for all networks of a stack; raise ValueError for anything else."""
+    small = "is too small for four networks of eight addresses each; write a prefix of /27 or shorter"
+    network: IPv4Network = _subnet(value, IPv4Network, 32, small)
     return network
 
 
 def subnet6(value: object) -> IPv6Network:
     """Return an IPv6 network with room for all containers; raise ValueError for anything else."""
-    network: IPv6Network = _subnet(value, IPv6Network)
+    small = "is too small for a gateway and the containers; write a prefix of /125 or shorter"
+    network: IPv6Network = _subnet(value, IPv6Network, 8, small)
     return network
 
 

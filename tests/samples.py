@@ -4,8 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from mailinfra.components.database.server import OwnServer
-from mailinfra.components.dovecot import PORTS as DOVECOT_PORTS
-from mailinfra.components.dovecot import DovecotArgs
+from mailinfra.components.dovecot import INNER, PUBLISHED, DovecotArgs
 from mailinfra.components.handles import DatabaseLogin, Identity, Peer
 from mailinfra.components.postfix import PORTS as POSTFIX_PORTS
 from mailinfra.components.postfix import PostfixArgs
@@ -14,7 +13,7 @@ from mailinfra.config.mail import LimitsConfig, ReceivingConfig, SmarthostConfig
 from mailinfra.config.network import PortsConfig
 from mailinfra.config.storage import MailStorageConfig
 from mailinfra.containers.images import Pulled
-from mailinfra.containers.place import Place
+from mailinfra.containers.place import Attachment, Place
 from mailinfra.types import MIB
 
 IDENTITY = Identity(certificate="certificate\n", key="private\n", ca="ca\n")
@@ -22,8 +21,7 @@ PLACE = Place(
     stack="mailinfra-test",
     alias="example",
     image=Pulled(reference="example:1@sha256:00"),
-    network="net",
-    address="192.0.2.3",
+    attachments=[Attachment(network="net", name="example", address="192.0.2.3")],
     listen=["127.0.0.1"],
 )
 SMARTHOST = SmarthostConfig(host="smart.test", port=465, username="us")
@@ -47,12 +45,16 @@ def login(user: str, **changes: Any) -> DatabaseLogin:
 
 
 def dovecot_peer(**changes: Any) -> Peer:
-    return replace(Peer(host="dovecot", ports=DOVECOT_PORTS, ca="ca\n"), **changes)
+    return replace(Peer(host="dovecot", ports=PUBLISHED, ca="ca\n"), **changes)
+
+
+def inner_dovecot(**changes: Any) -> Peer:
+    return replace(Peer(host="dovecot-inner", ports=INNER, ca="ca\n"), **changes)
 
 
 def own_server(**changes: Any) -> OwnServer:
     sample = OwnServer(
-        place=replace(PLACE, alias="mysql", address="192.0.2.2"),
+        place=replace(PLACE, alias="mysql"),
         gateway="192.0.2.1",
         port=13306,
         memory=512 * MIB,
@@ -68,6 +70,8 @@ def dovecot_args(**changes: Any) -> DovecotArgs:
         identity=IDENTITY,
         database=login("dovecot"),
         ports=ports(),
+        fronts=["192.0.2.3", "2001:db8::3"],
+        inner=Attachment(network="net-inner", name="dovecot-inner", address="192.0.2.19"),
         webmail_addresses=["192.0.2.5", "2001:db8::5"],
         mail=MailStorageConfig(),
         limits=limits(),
@@ -77,12 +81,13 @@ def dovecot_args(**changes: Any) -> DovecotArgs:
 
 def postfix_args(**changes: Any) -> PostfixArgs:
     sample = PostfixArgs(
-        place=replace(PLACE, alias="postfix", address="192.0.2.4"),
+        place=replace(PLACE, alias="postfix"),
         hostname="mail.example.test",
         identity=IDENTITY,
         database=login("postfix"),
-        dovecot=dovecot_peer(),
+        dovecot=inner_dovecot(),
         ports=ports(),
+        fronts=["192.0.2.4", "2001:db8::4"],
         webmail_addresses=["192.0.2.5", "2001:db8::5"],
         older=IDENTITY,
         postmaster="postmaster@example.test",
@@ -96,7 +101,7 @@ def postfix_args(**changes: Any) -> PostfixArgs:
 
 def roundcube_args(**changes: Any) -> RoundcubeArgs:
     sample = RoundcubeArgs(
-        place=replace(PLACE, alias="webmail", address="192.0.2.5"),
+        place=replace(PLACE, alias="webmail"),
         hostname="mail.example.test",
         identity=IDENTITY,
         url="https://mail.example.test:8443",

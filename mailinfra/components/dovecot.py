@@ -18,16 +18,16 @@ from mailinfra.config.network import PortsConfig
 from mailinfra.config.storage import MailStorageConfig
 from mailinfra.containers.config_volumes import Folder
 from mailinfra.containers.durability import durable
-from mailinfra.containers.place import Place
+from mailinfra.containers.place import Attachment, Place
 from mailinfra.containers.rendering import digest, rendered
-from mailinfra.containers.service import Health, Mount, Service, ServiceArgs
+from mailinfra.containers.service import Health, Mount, Service, ServiceArgs, after
 from mailinfra.types import OnDestroy
 
 PUBLISHED = {"imap": 143, "imaps": 993, "pop3": 110, "pop3s": 995}
 """Protocol -> the port that Dovecot listens on for mail programs."""
 
-PORTS = {**PUBLISHED, "lmtp": 24, "sasl": 4523}
-"""The same with what is for the other containers alone, and never published."""
+INNER = {"lmtp": 24, "sasl": 4523}
+"""Protocol -> the port that it listens on for Postfix, at its address in the network `inner` alone."""
 
 TEMPLATES = (
     "dovecot.conf",
@@ -37,6 +37,7 @@ TEMPLATES = (
     "conf.d/ssl.conf",
     "database",
     "ext/sql.conf.ext",
+    "inner",
     "watch.conf",
 )
 """Files below configs/dovecot/, which are the same below /etc/dovecot/."""
@@ -73,6 +74,12 @@ class DovecotArgs:
     ports: PortsConfig
     """On the host; what is off is not published."""
 
+    fronts: Sequence[str]
+    """Its own addresses where mail programs and the webmail reach it."""
+
+    inner: Attachment
+    """Where Postfix reaches it, under which name."""
+
     webmail_addresses: Sequence[str]
     """The webmail's own addresses: the only ones whose word on a client's address is believed."""
 
@@ -90,7 +97,10 @@ class Dovecot(ComponentResource):
     """The mailbox server of one mail server."""
 
     peer: Peer
-    """How other containers reach it; known once it is healthy."""
+    """How the webmail reaches it; known once it is healthy."""
+
+    inner: Peer
+    """How Postfix reaches it; known once it is healthy."""
 
     def __init__(self, name: str, args: DovecotArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("mailinfra:index:Dovecot", name, None, opts)
@@ -124,7 +134,9 @@ class Dovecot(ComponentResource):
             opts=child,
         )
 
-        self.peer = Peer(host=service.host, ports=PORTS, ca=args.identity.ca)
+        self.peer = Peer(host=service.host, ports=PUBLISHED, ca=args.identity.ca)
+        inner = args.inner.name or args.inner.address
+        self.inner = Peer(host=after(inner, service.id_when_healthy), ports=INNER, ca=args.identity.ca)
         # `mail_volume` is the volume, or the folder of the host, that a backup has to cover.
         self.register_outputs({"host": service.host, "mail_volume": mail.source})
 
@@ -169,7 +181,9 @@ def values(args: DovecotArgs) -> dict[str, Any]:
         "tls": encryption.VALUES,
         "pop3": any(protocol.startswith("pop3") for protocol in args.ports.on(PUBLISHED)),
         "listen": args.place.inner_ports(PUBLISHED),
-        "ports": PORTS,
+        "ports": INNER,
+        "fronts": args.fronts,
+        "inner": args.inner.address,
         "webmail_addresses": args.webmail_addresses,
         "sessions": SESSIONS,
         "limits": args.limits,

@@ -1,6 +1,6 @@
 """Mail server: the only place where the parts meet.
 
-Owns their order (network, certificates, database, accounts, Dovecot, Postfix, webmail) and what each gets
+Owns their order (networks, certificates, database, accounts, Dovecot, Postfix, webmail) and what each gets
 from the form and from those before it. Does not own any setting (mailinfra/config) or what a part is made of.
 """
 
@@ -17,12 +17,13 @@ from mailinfra.components.database import Database, DatabaseArgs
 from mailinfra.components.database.server import ExistingServer, OwnServer
 from mailinfra.components.dns import dns_records
 from mailinfra.components.dovecot import Dovecot, DovecotArgs
-from mailinfra.components.network import DOVECOT, MYSQL, POSTFIX, WEBMAIL, docker_network
+from mailinfra.components.network import DOVECOT, MYSQL, POSTFIX, WEBMAIL, docker_networks
 from mailinfra.components.own_provider import Provider
 from mailinfra.components.postfix import Postfix, PostfixArgs
 from mailinfra.components.roundcube import Roundcube, RoundcubeArgs
 from mailinfra.config.certificate import CertificateConfig
 from mailinfra.config.load import Secrets
+from mailinfra.config.network import DATABASE, DEPLOYMENT, INNER
 from mailinfra.config.server import ServerConfig
 from mailinfra.containers.images import chosen
 from mailinfra.containers.place import Place
@@ -63,11 +64,17 @@ class MailServer(ComponentResource):
         server, secrets, child = args.server, args.secrets, ResourceOptions(parent=self)
         on_destroy = server.storage.on_destroy
         own_provider = Provider(f"{name}-provider", child)
-        network = docker_network(f"{name}-network", args.stack, server.network, child)
+        networks = docker_networks(
+            f"{name}-network",
+            args.stack,
+            server.network,
+            child,
+            own_database=server.database.external is None,
+        )
 
         def place(alias: str, image: str) -> Place:
             source = chosen(image, getattr(server.images, image), base=server.images.base, stack=args.stack)
-            return network.place(alias, args.stack, source, server.listen)
+            return networks.place(alias, args.stack, source, server.listen)
 
         certificates = Certificates(
             f"{name}-certificates",
@@ -86,15 +93,15 @@ class MailServer(ComponentResource):
                 server=_existing_server(server, secrets)
                 or OwnServer(
                     place=place(MYSQL, "mysql"),
-                    gateway=network.hosts["gateway"],
+                    gateway=networks.address(DEPLOYMENT, "gateway"),
                     port=server.ports.database,
                     memory=server.database.memory,
                     identity=certificates.inner,
                 ),
                 clients={
-                    "dovecot": network.hosts[DOVECOT],
-                    "postfix": network.hosts[POSTFIX],
-                    "roundcube": network.hosts[WEBMAIL],
+                    "dovecot": networks.address(DATABASE, DOVECOT),
+                    "postfix": networks.address(DATABASE, POSTFIX),
+                    "roundcube": networks.address(DATABASE, WEBMAIL),
                 },
                 on_destroy=on_destroy,
                 own_provider=own_provider,
@@ -120,7 +127,9 @@ class MailServer(ComponentResource):
                 identity=certificates.public,
                 database=database.logins["dovecot"],
                 ports=server.ports,
-                webmail_addresses=network.webmail_addresses,
+                fronts=networks.fronts(DOVECOT),
+                inner=networks.attachment(INNER, DOVECOT),
+                webmail_addresses=networks.fronts(WEBMAIL),
                 mail=server.storage.mail,
                 limits=server.limits,
                 on_destroy=on_destroy,
@@ -134,9 +143,10 @@ class MailServer(ComponentResource):
                 hostname=server.hostname,
                 identity=certificates.public,
                 database=database.logins["postfix"],
-                dovecot=dovecot.peer,
+                dovecot=dovecot.inner,
                 ports=server.ports,
-                webmail_addresses=network.webmail_addresses,
+                fronts=networks.fronts(POSTFIX),
+                webmail_addresses=networks.fronts(WEBMAIL),
                 older=certificates.older,
                 postmaster=server.postmaster(),
                 local_mail=server.local_mail(),

@@ -1,4 +1,4 @@
-"""Network: the Docker network of one mail server, and who has which address in it.
+"""Networks: the Docker networks of one mail server, who is in which, and with which address.
 
 Owns the names of the containers, too: they find each other by them. Does not own the choice of subnets
 (config/network.py), nor what is published on the host.
@@ -9,74 +9,145 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 
 import pulumi_docker as docker
-from pulumi import Input, ResourceOptions
+from pulumi import Input, Output, ResourceOptions
 
-from mailinfra.config.network import NetworkConfig
+from mailinfra.config.network import DATABASE, DEPLOYMENT, FRONT, INNER, NetworkConfig
 from mailinfra.containers import labels
 from mailinfra.containers.images import ImageSource
-from mailinfra.containers.place import Place
+from mailinfra.containers.place import Attachment, Place
 
 MYSQL, DOVECOT, POSTFIX, WEBMAIL = "mysql", "dovecot", "postfix", "webmail"
 
 HOSTS = ("gateway", MYSQL, DOVECOT, POSTFIX, WEBMAIL)
-"""Who gets an address in the subnet, counted from its first one. The order is part of every stack."""
+"""Who gets which address in a network, counted from its first one. The order is part of every stack."""
+
+MEMBERS: Mapping[str, Sequence[str]] = {
+    FRONT: (DOVECOT, POSTFIX, WEBMAIL),
+    INNER: (DOVECOT, POSTFIX),
+    DATABASE: (MYSQL, DOVECOT, POSTFIX, WEBMAIL),
+    DEPLOYMENT: (MYSQL,),
+}
+"""Network -> who is in it. Each container is in one network that is not internal: that one publishes its
+ports and has its default route, so no order of networks decides about either, on any engine."""
+
+NAMES: Mapping[tuple[str, str], str] = {
+    (FRONT, DOVECOT): DOVECOT,
+    (FRONT, POSTFIX): POSTFIX,
+    (FRONT, WEBMAIL): WEBMAIL,
+    (INNER, DOVECOT): f"{DOVECOT}-inner",
+    (DATABASE, MYSQL): MYSQL,
+}
+"""Network and container -> the name that it is found by there. Each name leads to one network alone: Docker
+would answer with the addresses of all networks that two containers share, and a daemon listens where it is
+meant to be reached."""
+
+NO_WAY_OUT = "DefaultGatewayIPv4"
+"""Auxiliary address that Docker gives to containers as their default gateway, in place of the bridge
+(libnetwork's bridge driver). Nobody has it, so a container answers those in its own network and nobody
+beyond: not the Internet, and not a neighbour that routes to a port which is published on loopback. The host
+reaches the published port all the same, for it comes from the bridge."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Network:
-    """A network with room for each of `HOSTS`."""
+class Networks:
+    """Networks with room for each of `HOSTS`."""
 
-    name: Input[str]
-    """Docker's name of it."""
+    names: Mapping[str, Input[str]]
+    """Network -> Docker's name of it; only those that this stack has."""
 
-    hosts: Mapping[str, str]
-    """The gateway and each container -> IPv4 address."""
+    parts: Mapping[str, IPv4Network]
+    """Network -> its subnet."""
 
-    hosts6: Mapping[str, str]
-    """The same for IPv6; empty without an IPv6 subnet."""
+    subnet6: IPv6Network | None
+    """The same for IPv6, of the network `front` alone: MySQL's users are tied to IPv4 addresses."""
 
-    @property
-    def webmail_addresses(self) -> list[str]:
-        """The webmail's own addresses: who sits before it shares them with everybody else there."""
-        return [hosts[WEBMAIL] for hosts in (self.hosts, self.hosts6) if hosts]
+    def address(self, network: str, host: str) -> str:
+        """Return who has which IPv4 address in a network: the gateway, or a container."""
+        return addresses(self.parts[network])[host]
+
+    def fronts(self, host: str) -> list[str]:
+        """Return the addresses of a container in the network `front`, of each kind."""
+        subnets = (self.parts[FRONT], self.subnet6)
+        return [addresses(subnet)[host] for subnet in subnets if subnet is not None]
 
     def place(self, alias: str, stack: str, image: ImageSource, listen: Sequence[str] = ()) -> Place:
         """Return where the container of that name runs; `listen` are the host's addresses for its ports."""
-        # MySQL's users are tied to IPv4 addresses, so it has no other one.
-        hosts6 = {} if alias == MYSQL else self.hosts6
         return Place(
             stack=stack,
             alias=alias,
             image=image,
-            network=self.name,
-            address=self.hosts[alias],
-            address6=hosts6.get(alias),
+            attachments=[
+                self.attachment(network, alias) for network in self.names if alias in MEMBERS[network]
+            ],
             listen=listen,
         )
 
+    def attachment(self, network: str, alias: str) -> Attachment:
+        """Return how a container is in a network."""
+        subnet6 = self.subnet6 if network == FRONT else None
+        return Attachment(
+            network=self.names[network],
+            name=NAMES.get((network, alias)),
+            address=self.address(network, alias),
+            address6=addresses(subnet6)[alias] if subnet6 is not None else None,
+        )
 
-def docker_network(name: str, stack: str, given: NetworkConfig, child: ResourceOptions) -> Network:
-    """Return the network that a person chose, declared."""
-    subnets = [subnet for subnet in (given.subnet, given.subnet6) if subnet is not None]
-    network = docker.Network(
+
+def docker_networks(
+    name: str, stack: str, given: NetworkConfig, child: ResourceOptions, *, own_database: bool = True
+) -> Networks:
+    """Return the networks of one mail server, declared; those of the database only where it is our own."""
+    parts = given.parts()
+    front = docker.Network(
         name,
         driver="bridge",
         ipv6=given.subnet6 is not None,
         ipam_configs=[
             docker.NetworkIpamConfigArgs(subnet=str(subnet), gateway=addresses(subnet)["gateway"])
-            for subnet in subnets
+            for subnet in (parts[FRONT], given.subnet6)
+            if subnet is not None
         ],
-        labels=[docker.NetworkLabelArgs(label=labels.STACK, value=stack)],
-        # Two networks cannot have one subnet: all containers go first, then the network, and come back.
+        labels=_labels(stack, FRONT),
+        # Two networks cannot have one subnet: all containers go first, then the network, and they come back.
         opts=ResourceOptions.merge(child, ResourceOptions(delete_before_replace=True)),
     )
-    return Network(
-        name=network.name,
-        hosts=addresses(given.subnet),
-        hosts6=addresses(given.subnet6) if given.subnet6 is not None else {},
-    )
+    names: dict[str, Input[str]] = {FRONT: front.name}
+    for network in (INNER, DATABASE, DEPLOYMENT) if own_database else (INNER,):
+        subnet, is_internal = parts[network], network != DEPLOYMENT
+        made = docker.Network(
+            f"{name}-{network}",
+            # By its name it depends on the first one. So all go before one of them comes back: the new part
+            # of one may be what was another's.
+            name=Output.concat(front.name, f"-{network}"),
+            driver="bridge",
+            internal=is_internal,
+            ipv6=False,
+            ipam_configs=[
+                docker.NetworkIpamConfigArgs(
+                    subnet=str(subnet),
+                    gateway=addresses(subnet)["gateway"],
+                    aux_address=None if is_internal else {NO_WAY_OUT: nobody(subnet)},
+                )
+            ],
+            labels=_labels(stack, network),
+            opts=ResourceOptions.merge(child, ResourceOptions(delete_before_replace=True)),
+        )
+        names[network] = made.name
+    return Networks(names=names, parts=parts, subnet6=given.subnet6)
 
 
 def addresses(subnet: IPv4Network | IPv6Network) -> dict[str, str]:
     """Return who has which address in it: the gateway and each container."""
     return {name: str(subnet[number]) for number, name in enumerate(HOSTS, start=1)}
+
+
+def nobody(subnet: IPv4Network) -> str:
+    """Return an address in it that nobody has: the last one before that of everybody."""
+    return str(subnet[-2])
+
+
+def _labels(stack: str, network: str) -> list[docker.NetworkLabelArgs]:
+    return [
+        docker.NetworkLabelArgs(label=labels.NETWORK, value=network),
+        docker.NetworkLabelArgs(label=labels.STACK, value=stack),
+    ]

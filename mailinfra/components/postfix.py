@@ -88,6 +88,9 @@ class PostfixArgs:
     ports: PortsConfig
     """On the host; what is off is not published."""
 
+    fronts: Sequence[str]
+    """Its own addresses where other servers, mail programs and the webmail reach it."""
+
     webmail_addresses: Sequence[str]
     """The webmail's own addresses, which no rate limit holds for."""
 
@@ -187,6 +190,7 @@ def values(args: PostfixArgs) -> dict[str, Any]:
     return {
         "hostname": args.hostname,
         "tls": encryption.VALUES,
+        "fronts": args.fronts,
         "listen": args.place.inner_ports(PORTS),
         "postmaster": args.postmaster,
         "local_mail": args.local_mail,

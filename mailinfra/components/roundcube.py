@@ -28,6 +28,7 @@ SITE_TEMPLATES = (
     "healthy.php",
     "php/mailinfra.ini",
     "plugins/mailinfra_identities/mailinfra_identities.php",
+    "plugins/mailinfra_visitor/mailinfra_visitor.php",
     "tls.conf",
 )
 """Files below configs/roundcube/, which are the same below /etc/mailinfra."""
@@ -41,8 +42,8 @@ PROGRAM_TEMPLATES = ("mailinfra.php",)
 KEY_LENGTH = 32
 """Characters of the key that encrypts passwords in sessions (AES-256-CBC). A change ends every session."""
 
-PLUGINS = ("archive", "mailinfra_identities", "markasjunk", "password", "zipdownload")
-"""Roundcube's own, and one of ours (configs/roundcube/plugins/)."""
+PLUGINS = ("archive", "mailinfra_identities", "mailinfra_visitor", "markasjunk", "password", "zipdownload")
+"""Roundcube's own, and two of ours (configs/roundcube/plugins/)."""
 
 BASE_MEMORY_MIB = 384
 """Memory limit in MiB before any message is written: a dozen Apache processes, PHP in each."""

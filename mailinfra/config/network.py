@@ -1,6 +1,7 @@
-"""Where the server is reached: ports on the host, and the inner network of its containers.
+"""Where the server is reached: ports on the host, and the networks of its containers.
 
-Owns which ports and subnets go together. Does not own names and certificates (certificate.py).
+Owns which ports and subnets go together, and which part of the subnet each network has. Does not own who is
+in which network (components/network.py), nor names and certificates (certificate.py).
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,6 +11,9 @@ from pydantic import Field
 
 from mailinfra.config.model import Mistake, Model
 from mailinfra.types import Port, PortOrOff, Subnet4, Subnet6
+
+FRONT, INNER, DATABASE, DEPLOYMENT = NETWORKS = ("front", "inner", "database", "deployment")
+"""The networks of one stack. The order is that of the quarters of its subnet, and part of every stack."""
 
 
 class PortsConfig(Model):
@@ -64,13 +68,16 @@ class PortsConfig(Model):
 
 
 class NetworkConfig(Model):
-    """The Docker network of the containers. Two stacks on one host need two different ones."""
+    """The Docker networks of the containers; docs/architecture.md shows who is in which. Two stacks on one
+    host need two different subnets."""
 
     subnet: Subnet4 = IPv4Network("192.168.94.0/24")
-    """IPv4 subnet, at least a /29, that nothing else on the host or in your network uses."""
+    """IPv4 subnet, at least a /27, that nothing else on the host or in your network uses. Its quarters are
+    the networks `front`, `inner`, `database` and `deployment`, in this order."""
 
     subnet6: Subnet6 | None = None
-    """Private IPv6 subnet, at least a /125; without it the containers have no IPv6 of their own."""
+    """Private IPv6 subnet, at least a /125, of the network `front`; without it the containers have no IPv6 of
+    their own."""
 
     def contradictions(self) -> Iterator[Mistake]:
         """Return a subnet that belongs to the machine itself, to groups or to somebody on the Internet."""
@@ -90,8 +97,13 @@ class NetworkConfig(Model):
             )
             yield Mistake(place=("subnet6",), reason=reason)
 
+    def parts(self) -> dict[str, IPv4Network]:
+        """Return network -> its quarter of the subnet."""
+        return dict(zip(NETWORKS, self.subnet.subnets(prefixlen_diff=2), strict=True))
+
     def gateways(self) -> list[str]:
-        """Return the first address of each subnet: the host itself, as its containers see it."""
+        """Return the first address of the network `front`, of each kind: the host itself, as its containers
+        see it."""
         return [str(subnet[1]) for subnet in (self.subnet, self.subnet6) if subnet is not None]
 
 

@@ -8,4 +8,7 @@ STACK = "mailinfra.stack"
 """`<project>-<stack>`: whose it is."""
 
 SERVICE = "mailinfra.service"
-"""Name of the container on its network."""
+"""Name of the daemon in a container."""
+
+NETWORK = "mailinfra.network"
+"""Which of the stack's networks it is."""

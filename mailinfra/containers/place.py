@@ -30,6 +30,23 @@ class PublishedPort:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Attachment:
+    """One network that a container is in."""
+
+    network: Input[str]
+    """Docker's name of it."""
+
+    name: str | None = None
+    """Name under which the others there find the container; None where nobody looks for it."""
+
+    address: str
+    """Its own IPv4 address there."""
+
+    address6: str | None = None
+    """Its own IPv6 address there, where the network has IPv6."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Place:
     """Where one container runs."""
 
@@ -37,19 +54,13 @@ class Place:
     """`<project>-<stack>`: the front of every fixed name, and the label that tells whose container it is."""
 
     alias: str
-    """Name under which the other containers find it."""
+    """What it is called: its host name, and its name in the network that everybody meets in."""
 
     image: ImageSource
     """What it runs: an image of ours, or one that answers to the same files and environment."""
 
-    network: Input[str]
-    """Name of the Docker network."""
-
-    address: Input[str]
-    """Its own IPv4 address there."""
-
-    address6: str | None = None
-    """Its own IPv6 address there, where the network has IPv6."""
+    attachments: Sequence[Attachment]
+    """The networks that it is in."""
 
     listen: Sequence[str] = ()
     """Addresses of the host that its ports are published on."""

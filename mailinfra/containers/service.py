@@ -198,11 +198,12 @@ def hardened(
         envs=[Output.format("{}={}", key, value) for key, value in sorted(args.environment.items())],
         networks_advanced=[
             docker.ContainerNetworksAdvancedArgs(
-                name=place.network,
-                aliases=[place.alias],
-                ipv4_address=place.address,
-                ipv6_address=place.address6,
+                name=each.network,
+                aliases=[each.name] if each.name is not None else None,
+                ipv4_address=each.address,
+                ipv6_address=each.address6,
             )
+            for each in place.attachments
         ],
         dns=list(args.resolvers) or None,
         ports=[

@@ -70,7 +70,7 @@ def container_picture() -> str:
     clients = sorted({client for client, _ in outside})
     lines = ["```mermaid", "flowchart TB"]
     lines += [f'    {_key(client)}(["{client}"])' for client in clients]
-    lines += [f'    subgraph network ["network of the stack, {_subnet()}"]']
+    lines += [f'    subgraph networks ["networks of the stack, {_subnet()}"]']
     lines += [f"        {one.alias}[{one.alias}]" for one in found]
     lines += ["    end"]
     lines += [
@@ -80,12 +80,22 @@ def container_picture() -> str:
         f'    {_key(client)} -->|"{", ".join(ports)}"| {alias}' for (client, alias), ports in outside.items()
     ]
     lines += [
-        f'    {link.client} -->|"{INNER[link.port]} {link.port}"| {link.server}'
+        f'    {link.client} -->|"{link.network}: {INNER[link.port]} {link.port}"| {link.server}'
         for link in declared.links(found)
     ]
     lines += [f'    {alias} -->|"smtp 25, by MX"| {_key(CLIENTS["smtp"])}' for alias in _senders(found)]
     lines += [f"    {one.alias} --- {_key(volume)}" for one in found for volume in one.data]
     return "\n".join([*lines, "```", ""])
+
+
+def network_table() -> str:
+    """Return the networks, each with its part of the default subnet and who is in it."""
+    found = declared.containers(SETTINGS)
+    rows = ["| network | part of the default subnet | who is in it |", "| --- | --- | --- |"]
+    for name, part in declared.form(SETTINGS).network.parts().items():
+        members = ", ".join(one.alias for one in found if name in one.networks)
+        rows.append(f"| `{name}` | {part} | {members} |")
+    return "\n".join(rows) + "\n"
 
 
 def setting_reach() -> str:
@@ -107,6 +117,7 @@ def setting_reach() -> str:
 BLOCKS: Mapping[str, Callable[[], str]] = {
     "packages": package_table,
     "containers": container_picture,
+    "networks": network_table,
     "messageSize": setting_reach,
 }
 """Mark in the page -> what is made for it."""

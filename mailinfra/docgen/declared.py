@@ -19,11 +19,13 @@ from pulumi.runtime import mocks, rpc
 
 from mailinfra.components.mailserver import MailServer, MailServerArgs
 from mailinfra.config.load import Secrets
+from mailinfra.config.network import NETWORKS
 from mailinfra.config.server import ServerConfig
 
 PROJECT, STACK = "mailinfra", "prod"
 
 CONTAINER = "docker:index/container:Container"
+NETWORK = "docker:index/network:Network"
 
 COMPUTED = (
     "base64",
@@ -61,7 +63,13 @@ class Container:
     """One daemon, as it is declared."""
 
     alias: str
-    """Name under which the others reach it."""
+    """What it is called."""
+
+    names: Mapping[str, str]
+    """Name under which the others reach it -> the network where it leads to it."""
+
+    networks: Sequence[str]
+    """The networks that it is in."""
 
     published: Sequence[Published]
     """Ports of the host, in order."""
@@ -92,6 +100,9 @@ class Link:
     port: int
     """TCP port of the answering container."""
 
+    network: str
+    """The network that both are in."""
+
 
 def form(settings: Mapping[str, Any]) -> ServerConfig:
     """Return settings, written as in a stack file, as the checked form."""
@@ -100,7 +111,13 @@ def form(settings: Mapping[str, Any]) -> ServerConfig:
 
 def containers(settings: Mapping[str, Any]) -> list[Container]:
     """Return the daemons of the mail server that `settings` declare, in the order of their names."""
-    made = [inputs for kind, inputs in _hear(json.dumps(settings)) if kind == CONTAINER]
+    heard = _hear(json.dumps(settings))
+    made = [inputs for kind, _, inputs in heard if kind == CONTAINER]
+    networks = {
+        inputs.get("name", name): next(one["value"] for one in inputs["labels"] if one["value"] in NETWORKS)
+        for kind, name, inputs in heard
+        if kind == NETWORK
+    }
     # A volume is filled by a container that never starts, and read by the one that does.
     filled = {
         each["mounts"][0]["source"]: {
@@ -122,6 +139,12 @@ def containers(settings: Mapping[str, Any]) -> list[Container]:
         found.append(
             Container(
                 alias=each["hostname"],
+                names={
+                    name: networks[one["name"]]
+                    for one in each["networksAdvanced"]
+                    for name in one.get("aliases") or []
+                },
+                networks=[networks[one["name"]] for one in each["networksAdvanced"]],
                 published=sorted(
                     (Published(port=int(one["external"]), address=one["ip"]) for one in each["ports"]),
                     key=lambda one: one.port,
@@ -137,12 +160,13 @@ def containers(settings: Mapping[str, Any]) -> list[Container]:
 
 def links(found: Sequence[Container]) -> list[Link]:
     """Return who connects to whom, as their files and environments say."""
-    aliases = {one.alias for one in found}
     pairs = {
-        Link(client=client.alias, server=peer, port=port)
+        Link(client=client.alias, server=server.alias, port=port, network=network)
         for client in found
-        for peer in aliases - {client.alias}
-        for port in _ports(client, peer)
+        for server in found
+        if server is not client
+        for name, network in server.names.items()
+        for port in _ports(client, name)
     }
     return sorted(pairs, key=lambda one: (one.client, one.server, one.port))
 
@@ -183,20 +207,20 @@ def event_loop() -> Iterator[None]:
 
 class _Listener(mocks.Mocks):
     def __init__(self) -> None:
-        self.heard: list[tuple[str, dict[str, Any]]] = []
+        self.heard: list[tuple[str, str, dict[str, Any]]] = []
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
         raise NotImplementedError(f"{args.token}: nothing is looked up in this program")
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        self.heard.append((args.typ, _plain(args.inputs)))
+        self.heard.append((args.typ, args.name, _plain(args.inputs)))
         computed = {**dict.fromkeys(COMPUTED, args.name), "initialPasswords": {}}
         return args.name, {**computed, **args.inputs}
 
 
 @cache
-def _hear(settings: str) -> list[tuple[str, dict[str, Any]]]:
-    """Return token and inputs of each resource of the mail server that settings in JSON declare."""
+def _hear(settings: str) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return token, name and inputs of each resource of the mail server that settings in JSON declare."""
     server = ServerConfig.model_validate_json(settings)
     listener = _Listener()
 

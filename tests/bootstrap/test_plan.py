@@ -352,7 +352,8 @@ def test_only_yes_is_a_yes(answer: str, agreed: bool) -> None:
 def test_the_words_know_every_port_of_the_program() -> None:
     inside = {
         *postfix.PORTS.values(),
-        *dovecot.PORTS.values(),
+        *dovecot.PUBLISHED.values(),
+        *dovecot.INNER.values(),
         *roundcube.PORTS.values(),
         database.PORT,
     }

@@ -63,11 +63,7 @@ class Server:
 
     def arrive(self) -> None:
         """Join its network and read its outputs, after every `up` that made them anew."""
-        networks = self.stack.docker.networks.list(
-            filters={"label": f"{labels.STACK}={self.stack.full_name}"}
-        )
-        (network,) = networks
-        self.world.join(str(network.name))
+        self.world.join(self.stack.network("front"))
         self.read()
 
     def read(self) -> None:

@@ -168,6 +168,12 @@ class Stack:
         """Return service -> its running container."""
         return {name: one for name, one in self.all_containers().items() if one.status == "running"}
 
+    def network(self, which: str) -> str:
+        """Return Docker's name of one of the stack's networks: `front`, `inner` and so on."""
+        labels = [f"mailinfra.stack={self.full_name}", f"mailinfra.network={which}"]
+        (found,) = self.docker.networks.list(filters={"label": labels})
+        return str(found.name)
+
     def healthy(self) -> set[str]:
         """Return the services that prove their health now."""
         found = self.containers().items()

@@ -108,10 +108,8 @@ def test_mail_lies_as_files_in_the_folder_of_the_host(elsewhere: Server, folder:
 
 
 def test_a_client_that_sends_too_much_is_put_off_while_others_go_on(elsewhere: Server) -> None:
-    network = elsewhere.stack.docker.networks.list(
-        filters={"label": f"{labels.STACK}={elsewhere.stack.full_name}"}
-    )[0]
-    relay = elsewhere.world.visit(str(network.name), str(addresses.SECOND[46]))
+    network = elsewhere.stack.network("front")
+    relay = elsewhere.world.visit(network, str(addresses.SECOND[14]))
     busy = Vantage(name="busy", host=str(addresses.SECOND[4]), ports=INNER, relay=relay)
     with Smtp(busy, "smtp") as client:
         client.ehlo()

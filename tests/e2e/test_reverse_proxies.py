@@ -174,12 +174,11 @@ def test_the_visitor_is_whom_the_proxy_saw_and_not_whom_the_visitor_claims_to_be
 
 
 def test_everybody_else_is_redirected_in_plain_http_and_believed_on_nothing(stack: Stack) -> None:
-    network = stack.docker.networks.list(filters={"label": f"{labels.STACK}={stack.full_name}"})[0]
     inside = str(addresses.SECOND[5])
     said = stack.docker.containers.run(
         IMAGE,
         ["bash", "-c", LOOK.format(host=inside, port=8000, visitor=VISITOR)],
-        network=network.name,
+        network=stack.network("front"),
         remove=True,
     ).decode()
     assert " 302 " in said.splitlines()[0]
@@ -204,14 +203,13 @@ LOOK = (
 
 
 def test_a_proxy_without_a_fixed_address_is_believed_by_its_subnet(stack: Stack) -> None:
-    network = stack.docker.networks.list(filters={"label": f"{labels.STACK}={stack.full_name}"})[0]
     subnet = str(addresses.SECOND)
     stack.configure({**stack.settings, "webmail": {"reverseProxy": subnet}})
     stack.up()
     reached = stack.docker.containers.run(
         IMAGE,
         ["bash", "-c", LOOK.format(host="webmail", port=8000, visitor=VISITOR)],
-        network=network.name,
+        network=stack.network("front"),
         remove=True,
     ).decode()
     assert " 200 " in reached.splitlines()[0], reached[:300]

@@ -142,11 +142,14 @@ FACTS: dict[str, dict[str, Fact]] = {
     },
     NETWORK: {
         "driver": replaces(r"bridge"),
+        "internal": REPLACES,
+        "ipamConfigs[*].auxAddress.*": replaces(ADDRESS),
         "ipamConfigs[*].gateway": replaces(ADDRESS),
         "ipamConfigs[*].subnet": replaces(ADDRESS + r"/\d+"),
         "ipv6": REPLACES,
         "labels[*].label": REPLACES,
         "labels[*].value": REPLACES,
+        "name": REPLACES,
     },
     VOLUME: {"driver": REPLACES, "driverOpts.*": REPLACES, "name": REPLACES},
     DATABASE: {

@@ -250,11 +250,12 @@ def test_an_existing_database_replaces_the_container_and_nothing_else(engine: En
     external = {"external": {"host": "db.example.test", "administrator": "admin"}}
     declare(lambda: build(database=external))
     aliases = {
-        network["aliases"][0]
+        alias
         for request in engine.created(CONTAINER)
         for network in plain(request.object).get("networksAdvanced") or []
+        for alias in network.get("aliases") or []
     }
-    assert aliases == {"dovecot", "postfix", "webmail"}
+    assert aliases == {"dovecot", "dovecot-inner", "postfix", "webmail"}
     users = {plain(request.object)["user"] for request in engine.created("mysql:index/user:User")}
     assert users == {"dovecot", "identities", "passwords", "postfix", "roundcube"}
 

@@ -12,12 +12,12 @@ from mailinfra.config import pem
 from mailinfra.config.mail import SmarthostConfig
 from mailinfra.types import OnDestroy
 from tests.graph.conftest import CONTAINER, VOLUME, Engine, declare, heard, is_secret, plain
-from tests.samples import dovecot_peer, limits, login, ports, postfix_args
+from tests.samples import inner_dovecot, limits, login, ports, postfix_args
 
 
 def sample_args(**changes: Any) -> PostfixArgs:
     database = login("postfix", host=pulumi.Output.from_input("mysql"), password="hunter2")
-    dovecot = dovecot_peer(host=pulumi.Output.from_input("dovecot"))
+    dovecot = inner_dovecot(host=pulumi.Output.from_input("dovecot-inner"))
     public = ports(smtp=2525, submission=False, submissions=2465)
     return replace(postfix_args(database=database, dovecot=dovecot, ports=public), **changes)
 
@@ -114,7 +114,7 @@ def test_dovecot_is_held_to_its_name_by_the_ca_that_is_known(postfix: Engine) ->
 
 
 def test_a_public_certificate_of_dovecot_is_held_to_the_public_cas(engine: Engine) -> None:
-    text = main_cf(engine, dovecot=dovecot_peer(ca=""))
+    text = main_cf(engine, dovecot=inner_dovecot(ca=""))
     assert "lmtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt" in text
 
 

@@ -133,8 +133,8 @@ def test_ipv6_loopback_needs_no_ipv6_subnet() -> None:
 
 
 def test_a_malformed_subnet_is_refused_with_its_place() -> None:
-    assert refused(form(network={"subnet": "192.168.94.0/30"})) == [
-        "server.network.subnet: is too small for a gateway and four containers; write a prefix of "
-        "/29 or shorter; "
-        "given '192.168.94.0/30'"
+    assert refused(form(network={"subnet": "192.168.94.0/28"})) == [
+        "server.network.subnet: is too small for four networks of eight addresses each; write a "
+        "prefix of /27 or shorter; "
+        "given '192.168.94.0/28'"
     ]

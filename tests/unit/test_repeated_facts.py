@@ -19,7 +19,7 @@ from mailinfra.docgen.schema import descriptions
 from tests.samples import dovecot_args, postfix_args, roundcube_args
 
 ROOT = Path(__file__).parents[2]
-DAEMONS = (dovecot, postfix, roundcube)
+PORTS = (dovecot.PUBLISHED, postfix.PORTS, roundcube.PORTS)
 
 
 def image_file(name: str) -> str:
@@ -45,9 +45,10 @@ def test_the_form_says_who_a_folder_of_the_host_has_to_belong_to() -> None:
 
 def test_health_checks_ask_at_the_ports_that_the_daemons_listen_on() -> None:
     asked = {
-        int(port) for port in re.findall(r"(?:greeting |127\.0\.0\.1:)(\d+)", image_file("dovecot/healthy"))
+        int(port)
+        for port in re.findall(r'(?:greeting "\$inner" |127\.0\.0\.1:)(\d+)', image_file("dovecot/healthy"))
     }
-    assert asked == {dovecot.PORTS[protocol] for protocol in ("imaps", "lmtp", "sasl")}
+    assert asked == {dovecot.PUBLISHED["imaps"], *dovecot.INNER.values()}
     asked = {
         int(port) for port in re.findall(r"(?:greeting |127\.0\.0\.1:)(\d+)", image_file("postfix/healthy"))
     }
@@ -68,10 +69,8 @@ def test_the_ports_of_a_public_server_are_those_of_its_daemons() -> None:
 
 
 def test_every_inner_port_is_a_port_however_many_addresses_there_are() -> None:
-    for daemon in DAEMONS:
-        ports = [
-            port + INNER_STEP * index for port in daemon.PORTS.values() for index in range(MOST_ADDRESSES)
-        ]
+    for published in PORTS:
+        ports = [port + INNER_STEP * index for port in published.values() for index in range(MOST_ADDRESSES)]
         assert max(ports) <= 65535
         assert len(set(ports)) == len(ports), "two protocols would share one"
 

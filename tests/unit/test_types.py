@@ -203,7 +203,7 @@ def test_an_image_reference_that_is_none_is_refused() -> None:
 
 
 def test_a_subnet_is_an_ip_network() -> None:
-    assert types.subnet4("192.168.94.0/29") == IPv4Network("192.168.94.0/29")
+    assert types.subnet4("192.168.94.0/27") == IPv4Network("192.168.94.0/27")
     assert types.subnet6("fd00:94::/64") == IPv6Network("fd00:94::/64")
 
 
@@ -217,7 +217,7 @@ def test_a_subnet_is_an_ip_network() -> None:
         ("192.168.94.1/24", "must be written as the network itself: '192.168.94.0/24'"),
         (
             "192.168.94.0/30",
-            "is too small for a gateway and four containers; write a prefix of /29 or shorter",
+            "is too small for four networks of eight addresses each; write a prefix of /27 or shorter",
         ),
     ],
 )

@@ -66,14 +66,20 @@ CLIENT_OUTSIDE6 = str(OUTSIDE6[10])
 CLIENT_OUTSIDE, NAME_SERVER = str(OUTSIDE[10]), str(OUTSIDE[53])
 """A client there, and the name server; containers reach the latter at port 53 of `HOST_OUTSIDE`."""
 
-MYSQL, DOVECOT, POSTFIX, WEBMAIL = (str(SUBNET[number]) for number in (2, 3, 4, 5))
-MYSQL6, DOVECOT6, POSTFIX6, WEBMAIL6 = (str(SUBNET6[number]) for number in (2, 3, 4, 5))
+FRONT, INNER, DATABASE, DEPLOYMENT = SUBNET.subnets(prefixlen_diff=2)
+"""The networks of the stack."""
 
-STRANGER, STRANGER6 = str(SUBNET[46]), str(SUBNET6[46])
-"""A client in the stack's own network that nobody has invited."""
+DOVECOT, POSTFIX, WEBMAIL = (str(FRONT[number]) for number in (3, 4, 5))
+DOVECOT6, POSTFIX6, WEBMAIL6 = (str(SUBNET6[number]) for number in (3, 4, 5))
+
+INNER_DOVECOT, MYSQL = str(INNER[3]), str(DATABASE[2])
+"""Where Postfix reaches Dovecot, and all daemons MySQL."""
+
+STRANGER, STRANGER6 = str(FRONT[14]), str(SUBNET6[14])
+"""A client in the network `front` that nobody has invited."""
 
 PEERS = {
-    peer: (str(SUBNET[number]), str(SUBNET6[number]))
-    for number, peer in enumerate(("mx1", "mx2", "plain"), 41)
+    peer: (str(FRONT[number]), str(SUBNET6[number]))
+    for number, peer in enumerate(("mx1", "mx2", "plain"), 11)
 }
 """Peer mail server -> its IPv4 and its IPv6 address."""
