@@ -102,3 +102,16 @@ def test_the_bootstrap_and_an_operator_look_for_the_labels_that_containers_have(
     assert (inventory.STACK_LABEL, inventory.SERVICE_LABEL) == (labels.STACK, labels.SERVICE)
     text = (ROOT / "docs" / "operations.md").read_text()
     assert set(re.findall(r"--filter label=([\w.]+)=", text)) == {labels.STACK}
+
+
+def test_each_plugin_of_ours_is_put_where_the_webmail_looks_for_it_and_switched_on() -> None:
+    places = {
+        "images/roundcube/Dockerfile": image_file("roundcube/Dockerfile"),
+        "the task of the entry point": (ROOT / "configs/roundcube/entrypoint-tasks/plugins").read_text(),
+    }
+    ours = sorted(path.name for path in (ROOT / "configs/roundcube/plugins").iterdir())
+    assert ours == sorted(name for name in roundcube.PLUGINS if name.startswith("mailinfra_"))
+    for place, text in places.items():
+        (named,) = re.findall(r"for plugin in ([\w ]+);", text)
+        assert named.split() == ours, place
+    assert {f"plugins/{name}/{name}.php" for name in ours} <= set(roundcube.SITE_TEMPLATES)
