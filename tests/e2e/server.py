@@ -15,7 +15,6 @@ from email.utils import make_msgid
 from ssl import SSLContext
 from typing import Any, TypeVar
 
-from mailinfra.containers import labels
 from tests.e2e import transcript
 from tests.e2e.clients import Imap, Pop3, Smtp, trusting
 from tests.e2e.ground import addresses

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 import yaml
 
-from mailinfra.containers import labels
 from tests.accounts.server import PASSWORD, running
 from tests.accounts.server import Server as MySql
 from tests.e2e.clients import Smtp

@@ -16,7 +16,6 @@ import pytest
 from docker.models.containers import Container
 from docker.models.networks import Network
 
-from mailinfra.containers import labels
 from tests.accounts.server import certificate_files
 from tests.e2e import stackfile
 from tests.e2e.ground import addresses
