@@ -26,6 +26,9 @@ SIZE = re.compile(r"([1-9][0-9]{0,8})([KMG])")
 IMAGE = re.compile(
     r"(?P<name>[a-z0-9][a-z0-9._/:-]*?)(:(?P<tag>[\w][\w.-]{0,127}))?(@sha256:(?P<digest>[0-9a-f]{64}))?"
 )
+LOCAL_BASE = "mailinfra-base:"
+"""How the name of the base image begins that `make` makes on this machine, which no registry has."""
+
 BROADEST_PROXY = {4: 2**24, 6: 2**96}
 """IP version -> most addresses of a subnet whose word is believed: one /8, or one /32."""
 
@@ -173,13 +176,14 @@ def port_or_off(value: object) -> int | None:
 
 
 def image_reference(value: str) -> str:
-    """Return a container image's reference; raise ValueError where it does not say which version."""
+    """Return a container image's reference; raise ValueError where it does not say which image for ever."""
     match = IMAGE.fullmatch(value)
     if match is None:
         raise ValueError("is not an image reference; write one like 'debian:trixie-slim@sha256:…'")
-    if not match["digest"] and match["tag"] in (None, "latest"):
+    if not match["digest"]:
         raise ValueError(
-            "names no version, so it would change by itself; write a tag other than 'latest', or a digest"
+            f"has no digest, so a registry may answer with another image tomorrow; write '{value}@sha256:…', "
+            f"as `docker buildx imagetools inspect {value}` prints it"
         )
     return value
 

@@ -13,13 +13,14 @@ from pulumi import ComponentResource, Input, ResourceOptions
 
 from mailinfra.components import encryption
 from mailinfra.components.handles import DatabaseLogin, Identity, Peer, filled
+from mailinfra.components.policy import dovecot_faults, refuse
 from mailinfra.config.mail import LimitsConfig
 from mailinfra.config.network import PortsConfig
 from mailinfra.config.storage import MailStorageConfig
 from mailinfra.containers.config_volumes import Folder
 from mailinfra.containers.durability import durable
 from mailinfra.containers.place import Attachment, Place
-from mailinfra.containers.rendering import digest, rendered
+from mailinfra.containers.rendering import digest, rendered, sketch
 from mailinfra.containers.service import Health, Mount, Service, ServiceArgs, after
 from mailinfra.types import OnDestroy
 
@@ -105,6 +106,7 @@ class Dovecot(ComponentResource):
     def __init__(self, name: str, args: DovecotArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("mailinfra:index:Dovecot", name, None, opts)
         child = ResourceOptions(parent=self)
+        refuse(dovecot_faults({path: sketch(f"dovecot/{path}", values(args)) for path in TEMPLATES}))
 
         mail = self._mail(name, args, child)
         service = Service(

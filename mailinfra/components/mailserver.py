@@ -19,6 +19,7 @@ from mailinfra.components.dns import dns_records
 from mailinfra.components.dovecot import Dovecot, DovecotArgs
 from mailinfra.components.network import DOVECOT, MYSQL, POSTFIX, WEBMAIL, docker_networks
 from mailinfra.components.own_provider import Provider
+from mailinfra.components.policy import Policy
 from mailinfra.components.postfix import Postfix, PostfixArgs
 from mailinfra.components.roundcube import Roundcube, RoundcubeArgs
 from mailinfra.config.certificate import CertificateConfig
@@ -60,6 +61,8 @@ class MailServer(ComponentResource):
 
     def __init__(self, name: str, args: MailServerArgs, opts: ResourceOptions | None = None) -> None:
         # In the state, so that the next preview can say which setting changed, and from what.
+        policy = Policy(args.server.storage.on_destroy)
+        opts = ResourceOptions.merge(opts, policy.listening)
         super().__init__("mailinfra:index:MailServer", name, {"settings": args.server.record()}, opts)
         server, secrets, child = args.server, args.secrets, ResourceOptions(parent=self)
         on_destroy = server.storage.on_destroy
@@ -180,6 +183,8 @@ class MailServer(ComponentResource):
             ),
             child,
         )
+
+        policy.enforce()
 
         domains = [domain.name for domain in server.accounts.domains] if server.accounts else []
         self.endpoints = _endpoints(server)

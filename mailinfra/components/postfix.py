@@ -15,12 +15,13 @@ from pulumi import ComponentResource, Input, Output, ResourceOptions
 
 from mailinfra.components import encryption
 from mailinfra.components.handles import SYSTEM_CA, DatabaseLogin, Identity, Peer, filled
+from mailinfra.components.policy import postfix_faults, refuse
 from mailinfra.config.mail import LimitsConfig, ReceivingConfig, SmarthostConfig
 from mailinfra.config.network import PortsConfig
 from mailinfra.containers.config_volumes import Folder
 from mailinfra.containers.durability import durable
 from mailinfra.containers.place import Place
-from mailinfra.containers.rendering import rendered, text_of
+from mailinfra.containers.rendering import rendered, sketch, text_of
 from mailinfra.containers.service import Health, Mount, Service, ServiceArgs
 from mailinfra.types import OnDestroy
 
@@ -135,6 +136,7 @@ class Postfix(ComponentResource):
     def __init__(self, name: str, args: PostfixArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("mailinfra:index:Postfix", name, None, opts)
         child = ResourceOptions(parent=self)
+        refuse(postfix_faults({path: sketch(f"postfix/{path}", values(args)) for path in TEMPLATES}))
 
         queue = docker.Volume(
             f"{name}-queue",

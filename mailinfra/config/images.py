@@ -9,12 +9,12 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from mailinfra.config.model import Model
-from mailinfra.types import image_reference
+from mailinfra.types import LOCAL_BASE, image_reference
 
 
 def pulled_or_named(value: str) -> str:
-    """Return 'pull' or an image reference; raise ValueError for anything else."""
-    return value if value == "pull" else image_reference(value)
+    """Return 'pull', an image reference or a base made here; raise ValueError for anything else."""
+    return value if value == "pull" or value.startswith(LOCAL_BASE) else image_reference(value)
 
 
 def any_source(value: str) -> str:
@@ -38,20 +38,27 @@ BuiltOrNamed = Annotated[str, *_choice(built_or_named, "build-image")]
 AnySource = Annotated[str, *_choice(any_source, "image")]
 
 
+_DIGEST = f"@sha256:{'0' * 63}1"
+
+
 class ImagesConfig(Model):
     """Container images: `pull` takes the pinned official one, `build` makes it from `images/`, and a
-    reference names another one."""
+    reference with its digest names another one."""
 
-    base: PulledOrNamed = Field(default="pull", examples=["debian:trixie-slim"])
+    base: PulledOrNamed = Field(default="pull", examples=[f"debian:trixie-slim{_DIGEST}"])
     """Debian image that built ones start from."""
 
-    mysql: AnySource = Field(default="pull", examples=["registry.example.org/mysql:8.4.6"])
+    mysql: AnySource = Field(default="pull", examples=[f"registry.example.org/mysql:8.4.6{_DIGEST}"])
     """MySQL 8.4 or newer."""
 
-    dovecot: BuiltOrNamed = Field(default="build", examples=["registry.example.org/dovecot:2.4.1-1"])
+    dovecot: BuiltOrNamed = Field(
+        default="build", examples=[f"registry.example.org/dovecot:2.4.1-1{_DIGEST}"]
+    )
     """Dovecot 2.4; a reference names an image made from `images/dovecot`."""
 
-    postfix: BuiltOrNamed = Field(default="build", examples=["registry.example.org/postfix:3.10.5-1"])
+    postfix: BuiltOrNamed = Field(
+        default="build", examples=[f"registry.example.org/postfix:3.10.5-1{_DIGEST}"]
+    )
     """Postfix 3.10; a reference names an image made from `images/postfix`."""
 
     roundcube: AnySource = Field(default="pull", examples=["build"])

@@ -7,6 +7,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from mailinfra.types import LOCAL_BASE
+
 ROOT = Path(__file__).parents[2]
 
 # Looked up 2026-11; the version stands beside the digest, so that an update shows what it changes.
@@ -16,6 +18,11 @@ ROUNDCUBE = (
     "roundcube/roundcubemail:1.7.4-apache-nonroot"
     "@sha256:533b48d35f8fef99f24ae6997a032a727888d6992bd55a1a0a24d1ea208dbf3f"
 )
+
+
+def has_digest(reference: str) -> bool:
+    """Whether a reference is one image for ever: by its digest, or because no registry is asked for it."""
+    return "@sha256:" in reference or reference.startswith(LOCAL_BASE)
 
 
 @dataclass(frozen=True, kw_only=True)

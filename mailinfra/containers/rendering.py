@@ -50,6 +50,11 @@ def rendered(path: str, values: Mapping[str, Any]) -> Input[str]:
     return Output.all(**asked).apply(partial(render, path))
 
 
+def sketch(path: str, values: Mapping[str, Any]) -> str:
+    """Return `configs/<path>` as it is known at once; `later` stands for what another resource says."""
+    return render(path, {name: _known(value) for name, value in values.items()})
+
+
 @cache
 def asked_for(path: str) -> frozenset[str]:
     """Return the names that `configs/<path>`, with what it includes, asks for."""
@@ -70,6 +75,12 @@ def _texts(values: object, name: str = "") -> Iterator[tuple[str, str]]:
             yield from _texts(value, name)
     elif hasattr(values, "__dict__"):
         yield from _texts(vars(values), name)
+
+
+def _known(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _known(each) for key, each in value.items()}
+    return "later" if _comes_later(value) else value
 
 
 def _comes_later(value: object) -> bool:

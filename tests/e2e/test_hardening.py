@@ -96,7 +96,7 @@ def test_who_answers_for_postfix_comes_back_when_it_is_killed(server: Server) ->
     postfix = server.stack.containers()["postfix"]
     before = set(inside(postfix, "sh", "-c", HELPERS).split())
     assert before
-    inside(postfix, "kill", "-KILL", *before, user="65534")
+    inside(postfix, "sh", "-c", f"kill -KILL {' '.join(before)}", user="65534")
 
     def others() -> bool:
         now = set(inside(postfix, "sh", "-c", HELPERS).split())

@@ -35,12 +35,14 @@ PLAIN: dict[str, Any] = {
     "accounts": {"domains": [{"name": "example.test"}], "mailboxes": [{"address": "alice@example.test"}]},
 }
 
+DOVECOT = f"registry.example.test/dovecot:1@sha256:{'0' * 64}"
+
 EVERYTHING: dict[str, Any] = {
     "hostname": "mail.example.test",
     "addresses": ["192.0.2.25"],
     "listen": ["127.0.0.1", "127.0.0.2", "::1"],
     "network": {"subnet": "192.168.99.0/24", "subnet6": "fd00:94::/64"},
-    "images": {"mysql": "build", "roundcube": "build", "dovecot": "registry.example.test/dovecot:1"},
+    "images": {"mysql": "build", "roundcube": "build", "dovecot": DOVECOT},
     "database": {"memory": "1G"},
     "storage": {"mail": {"driver": "nfs", "driverOptions": {"share": "mail"}}},
     "limits": {"messageSize": "25M", "recipients": 200},

@@ -120,11 +120,11 @@ def test_an_image_that_nobody_publishes_cannot_be_pulled(name: str) -> None:
     ]
 
 
-def test_an_image_without_a_version_is_refused() -> None:
-    assert refused(form(images={"mysql": "mysql:latest"})) == [
-        "server.images.mysql: names no version, so it would change by itself; write a tag other than "
-        "'latest', or "
-        "a digest; given 'mysql:latest'"
+def test_an_image_without_a_digest_is_refused_but_for_a_base_that_no_registry_has() -> None:
+    assert refused(form(images={"mysql": "mysql:9.7.2", "base": "mailinfra-base:trixie"})) == [
+        "server.images.mysql: has no digest, so a registry may answer with another image tomorrow; write "
+        "'mysql:9.7.2@sha256:…', as `docker buildx imagetools inspect mysql:9.7.2` prints it; "
+        "given 'mysql:9.7.2'"
     ]
 
 

@@ -1,0 +1,309 @@
+"""Each rule that holds for every stack refuses what breaks it, before anything is touched."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pulumi
+import pulumi_docker as docker
+import pytest
+from pulumi import ResourceOptions
+
+from mailinfra.components import policy
+from mailinfra.components.dovecot import TEMPLATES
+from mailinfra.components.dovecot import values as dovecot_values
+from mailinfra.components.policy import Policy, PolicyError
+from mailinfra.components.postfix import values as postfix_values
+from mailinfra.containers.config_volumes import ulimits
+from mailinfra.containers.durability import durable
+from mailinfra.containers.rendering import sketch
+from mailinfra.types import OnDestroy
+from tests.graph.conftest import CONTAINER as CONTAINER_TOKEN
+from tests.graph.conftest import Engine, declare
+from tests.graph.test_mailserver import build
+from tests.samples import dovecot_args, postfix_args
+
+IMAGE = f"sha256:{'0' * 64}"
+DIGEST = f"@sha256:{'0' * 64}"
+CONTAINER: dict[str, Any] = {
+    "image": IMAGE,
+    "memory": 64,
+    "memory_swap": 64,
+    "capabilities": docker.ContainerCapabilitiesArgs(adds=[], drops=["ALL"]),
+    "security_opts": ["no-new-privileges:true"],
+}
+
+
+def container(**changes: Any) -> Callable[[ResourceOptions], object]:
+    def made(opts: ResourceOptions) -> object:
+        given = {**CONTAINER, "ulimits": ulimits(), **changes}
+        return docker.Container("one", opts=opts, **{k: v for k, v in given.items() if v is not None})
+
+    return made
+
+
+def image(name: str, base: str | None = None) -> Callable[[ResourceOptions], object]:
+    def made(opts: ResourceOptions) -> object:
+        built = base and docker.RemoteImageBuildArgs(context="images/one", build_args={"BASE": base})
+        return docker.RemoteImage("one", name=name, build=built or None, opts=opts)
+
+    return made
+
+
+def volume(protection: ResourceOptions) -> Callable[[ResourceOptions], object]:
+    return lambda opts: docker.Volume("one", opts=ResourceOptions.merge(opts, protection))
+
+
+def heard(made: Callable[[ResourceOptions], object], on_destroy: OnDestroy = OnDestroy.RETAIN) -> list[str]:
+    """Return what a preview says of a resource below a component that the policy listens to."""
+    found = Policy(on_destroy)
+
+    def program() -> None:
+        outer = pulumi.ComponentResource("test:index:Outer", "outer", None, found.listening)
+        inner = pulumi.ComponentResource("test:index:Inner", "inner", None, ResourceOptions(parent=outer))
+        made(ResourceOptions(parent=inner))
+
+    with preview():
+        declare(program)
+    return found.faults
+
+
+@contextmanager
+def preview() -> Iterator[None]:
+    """Let the policy take this for a preview."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(policy, "is_dry_run", lambda: True)
+        yield
+
+
+CAPABILITIES = docker.ContainerCapabilitiesArgs
+
+BROKEN = {
+    "no memory limit": (container(memory=None), "has no limit of memory"),
+    "swap": (container(memory_swap=128), "has no limit of memory, and no swap beyond it"),
+    "no ulimits": (container(ulimits=None), "has no limit nofile, nproc"),
+    "no limit of processes": (container(ulimits=ulimits()[:1]), "has no limit nproc"),
+    "Docker's capabilities": (container(capabilities=None), "keeps Docker's own capabilities"),
+    "a capability": (
+        container(capabilities=CAPABILITIES(adds=["CAP_NET_ADMIN"], drops=["ALL"])),
+        "has CAP_NET_ADMIN, and no container may have more than CAP_DAC_OVERRIDE",
+    ),
+    "privileged": (container(privileged=True), "is privileged"),
+    "new privileges": (container(security_opts=None), "may gain rights"),
+    "a tag that runs": (container(image="mysql:9"), "runs 'mysql:9' by a name without a digest"),
+    "a tag that is pulled": (image("mysql:9"), "'mysql:9' has no digest"),
+    "a base by its tag": (image("ours:1", base="debian:trixie-slim"), "is built on 'debian:trixie-slim'"),
+    "a volume": (volume(ResourceOptions()), "goes with the stack, and `storage.onDestroy` says retain"),
+}
+
+KEPT = {
+    "container": container(),
+    "a capability of the list": container(capabilities=CAPABILITIES(adds=["CAP_SETUID"], drops=["ALL"])),
+    "a digest": image(f"mysql:9{DIGEST}"),
+    "a digest below": image("ours:1", base=f"debian:trixie-slim{DIGEST}"),
+    "a base of this machine": image("ours:1", base="mailinfra-base:trixie"),
+    "a volume": volume(durable(OnDestroy.RETAIN)),
+}
+
+
+@pytest.mark.parametrize(("made", "reason"), BROKEN.values(), ids=BROKEN)
+def test_a_resource_that_breaks_a_rule_is_heard_wherever_it_is_made(
+    engine: Engine, made: Callable[[ResourceOptions], object], reason: str
+) -> None:
+    (fault,) = heard(made)
+    assert fault.startswith(f"one: {reason}")
+
+
+@pytest.mark.parametrize("made", KEPT.values(), ids=KEPT)
+def test_a_resource_that_keeps_the_rules_is_let_through(
+    engine: Engine, made: Callable[[ResourceOptions], object]
+) -> None:
+    assert heard(made) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "made", "faults"),
+    [
+        (OnDestroy.PROTECT, OnDestroy.RETAIN, 1),
+        (OnDestroy.PROTECT, OnDestroy.PROTECT, 0),
+        (OnDestroy.DELETE, OnDestroy.DELETE, 0),
+    ],
+)
+def test_data_is_as_safe_as_the_setting_says(
+    engine: Engine, said: OnDestroy, made: OnDestroy, faults: int
+) -> None:
+    assert len(heard(volume(durable(made)), said)) == faults
+
+
+def postfix_texts(**changes: tuple[str, str]) -> dict[str, str]:
+    """Return main.cf and master.cf, with one text in place of another."""
+    texts = {path: sketch(f"postfix/{path}", postfix_values(postfix_args())) for path in PATHS.values()}
+    return replaced(texts, {PATHS[name]: change for name, change in changes.items()})
+
+
+PATHS = {"main": "main.cf", "master": "master.cf"}
+
+
+def dovecot_texts(**changes: tuple[str, str]) -> dict[str, str]:
+    texts = {path: sketch(f"dovecot/{path}", dovecot_values(dovecot_args())) for path in TEMPLATES}
+    return replaced(texts, {f"conf.d/{name}.conf": change for name, change in changes.items()})
+
+
+def replaced(texts: Mapping[str, str], changes: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+    found = dict(texts)
+    for path, (old, new) in changes.items():
+        assert old in found[path], f"{path} says {old!r} no more: this test would prove nothing"
+        found[path] = found[path].replace(old, new)
+    return found
+
+
+OF_POSTFIX = {
+    "AUTH everywhere": (
+        {"main": ("smtpd_sasl_auth_enable = no", "smtpd_sasl_auth_enable = yes")},
+        "port 25 (25) takes passwords",
+    ),
+    "AUTH on 25": (
+        {
+            "master": (
+                "  -o tls_medium_cipherlist",
+                "  -o smtpd_sasl_auth_enable=yes\n  -o tls_medium_cipherlist",
+            )
+        },
+        "port 25 (25) takes passwords",
+    ),
+    "the container network": (
+        {"main": ("[::1]/128\nsmtpd_banner", "[::1]/128 192.168.94.0/24\nsmtpd_banner")},
+        "mynetworks trusts 192.168.94.0/24",
+    ),
+    "its networks by themselves": (
+        {"main": ("mynetworks = 127.0.0.0/8 [::1]/128\n", "")},
+        "mynetworks trusts Postfix's own choice",
+    ),
+    "a table of networks": (
+        {"main": ("127.0.0.0/8 [::1]/128\nsmtpd_banner", "cidr:/etc/networks\nsmtpd_banner")},
+        "mynetworks trusts cidr:/etc/networks",
+    ),
+    "networks of one service": (
+        {"master": ("  -o max_use=10\n", "  -o max_use=10\n  -o mynetworks=0.0.0.0/0\n")},
+        "mynetworks trusts 0.0.0.0/0",
+    ),
+    "clear text": (
+        {
+            "main": ("smtpd_tls_auth_only = yes", "smtpd_tls_auth_only = no"),
+            "master": ("  -o smtpd_tls_security_level=encrypt\n", ""),
+        },
+        "587 takes passwords in clear text",
+    ),
+    "no port 25": (
+        {"master": ("25          inet", "26          inet")},
+        "master.cf has no service at port 25",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "reason"), OF_POSTFIX.values(), ids=OF_POSTFIX)
+def test_files_of_postfix_that_break_a_rule_are_refused(
+    changes: dict[str, tuple[str, str]], reason: str
+) -> None:
+    faults = list(policy.postfix_faults(postfix_texts(**changes)))
+    assert [fault for fault in faults if fault.startswith(reason)], faults
+
+
+OF_DOVECOT = {
+    "clear text": (
+        {"auth": ("auth_allow_cleartext = no", "auth_allow_cleartext = yes")},
+        "auth_allow_cleartext is yes",
+    ),
+    "clear text for some": (
+        {"ssl": ("ssl = required", "ssl = required\nremote 192.0.2.1 {\n  auth_allow_cleartext = yes\n}")},
+        "auth_allow_cleartext is no and yes",
+    ),
+    "clear text by what is not said": (
+        {"auth": ("auth_allow_cleartext = no", "")},
+        "auth_allow_cleartext is not said",
+    ),
+    "TLS for who likes": ({"ssl": ("ssl = required", "ssl = yes")}, "ssl is yes"),
+    "a trusted network": (
+        {"ssl": ("ssl = required", "ssl = required\nlogin_trusted_networks = 127.0.0.1 10.0.0.0/8")},
+        "login_trusted_networks names 10.0.0.0/8:",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "reason"), OF_DOVECOT.values(), ids=OF_DOVECOT)
+def test_files_of_dovecot_that_break_a_rule_are_refused(
+    changes: dict[str, tuple[str, str]], reason: str
+) -> None:
+    (fault,) = policy.dovecot_faults(dovecot_texts(**changes))
+    assert fault.startswith(reason)
+
+
+def test_the_files_as_they_are_keep_the_rules() -> None:
+    assert list(policy.postfix_faults(postfix_texts())) == []
+    assert list(policy.dovecot_faults(dovecot_texts())) == []
+
+
+def without_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have each container lack one of its limits."""
+    monkeypatch.setattr("mailinfra.containers.service.ulimits", lambda: ulimits()[:1])
+
+
+def refusal(build: Callable[[], object]) -> str:
+    """Return why a stack is refused."""
+    said: list[str] = []
+
+    def program() -> None:
+        try:
+            build()
+        except PolicyError as error:
+            said.append(str(error))
+
+    declare(program)
+    (reason,) = said
+    return reason
+
+
+def test_a_preview_names_every_rule_that_is_broken(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_limits(monkeypatch)
+    monkeypatch.setattr(policy, "CAPABILITIES", frozenset({"CAP_SETUID"}))
+    with preview():
+        said = refusal(build)
+    assert "mail-postfix-service-container: has CAP_DAC_OVERRIDE, CAP_SETGID" in said
+    assert "mail-database-service-container: has no limit nproc" in said
+
+
+def test_without_a_preview_nothing_is_made_that_breaks_a_rule(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_limits(monkeypatch)
+    said = refusal(build)
+    assert "mail-database-service-container: has no limit nproc" in said
+    made = [request.name for request in engine.created(CONTAINER_TOKEN)]
+    assert not [name for name in made if name.endswith("-container")]
+    assert not [name for name in made if "dovecot" in name or "postfix" in name], "these come after it"
+
+
+def test_a_stack_that_keeps_the_rules_is_made(engine: Engine) -> None:
+    declare(build)
+    made = [request.name for request in engine.created(CONTAINER_TOKEN)]
+    assert len([name for name in made if name.endswith("-container")]) == 4
+
+
+@pytest.mark.parametrize("daemon", ["postfix", "dovecot"])
+def test_a_daemon_whose_files_break_a_rule_is_not_made(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, daemon: str
+) -> None:
+    changed = {
+        "postfix/main.cf": ("smtpd_sasl_auth_enable = no", "smtpd_sasl_auth_enable = yes"),
+        "dovecot/conf.d/ssl.conf": ("ssl = required", "ssl = yes"),
+    }
+
+    def careless(path: str, values: Mapping[str, Any]) -> str:
+        text = sketch(path, values)
+        return text.replace(*changed[path]) if path in changed else text
+
+    monkeypatch.setattr(f"mailinfra.components.{daemon}.sketch", careless)
+    said = refusal(build)
+    assert {"postfix": "port 25 (25) takes passwords", "dovecot": "ssl is yes"}[daemon] in said
+    made = [request.name for request in engine.created(CONTAINER_TOKEN)]
+    assert not [name for name in made if daemon in name]
