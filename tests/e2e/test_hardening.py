@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from docker.models.containers import Container
 
+from mailinfra.containers import labels
 from mailinfra.containers.config_volumes import OPEN_FILES, PROCESSES
 from tests.e2e.server import Server, until
 from tests.e2e.stackfile import ALICE
@@ -23,7 +24,7 @@ HELPERS = (
 
 def everyone(server: Server) -> list[Container]:
     """Return the stack's containers, those that fill volumes included."""
-    label = {"label": f"mailinfra.stack={server.stack.full_name}"}
+    label = {"label": f"{labels.STACK}={server.stack.full_name}"}
     found: list[Container] = server.stack.docker.containers.list(all=True, filters=dict(label))
     return found
 
@@ -44,7 +45,7 @@ def test_docker_holds_every_container_to_its_limits(server: Server) -> None:
     assert {fills(one) for one in found} == {True, False}
     for one in found:
         host: dict[str, Any] = one.attrs["HostConfig"]
-        service = one.labels["mailinfra.service"]
+        service = one.labels[labels.SERVICE]
         assert host["CapDrop"] == ["ALL"], one.name
         assert (host["CapAdd"] or []) == ([] if fills(one) else CAPABILITIES.get(service, [])), one.name
         assert host["SecurityOpt"] == ["no-new-privileges:true"], one.name

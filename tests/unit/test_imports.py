@@ -144,3 +144,17 @@ def test_a_module_that_points_at_another_one_points_at_one_that_exists(path: Pat
     for name in re.findall(r"[\w/.]+(?:\.py|/)(?![\w/])", docstring):
         beside = [folder / name for folder in (path.parent, PACKAGE, PACKAGE.parent)]
         assert any(one.exists() for one in beside), f"{path.name} says that {name} owns something"
+
+
+@pytest.mark.parametrize("folder", ["bench", "bootstrap", "mailinfra", "docs", "configs", "images"])
+def test_a_module_that_is_named_anywhere_exists(folder: str) -> None:
+    root = PACKAGE.parent
+    known = {
+        f"/{path.relative_to(root)}"
+        for top in ("bench", "bootstrap", "mailinfra", "tests")
+        for path in (root / top).rglob("*.py")
+    } | {"/__main__.py"}
+    for path in (root / folder).rglob("*"):
+        if path.is_file() and path.suffix in {".py", ".md", ".conf", ".cf", ""}:
+            for name in re.findall(r"(?<![\w/*>}])[a-z_][\w/]*\.py\b", path.read_text()):
+                assert any(one.endswith(f"/{name}") for one in known), f"{path.name} names {name}"
