@@ -107,7 +107,7 @@ def volumes(machine: Machine, stack: str) -> list[str]:
 def holds_files(volume: str, stack: str, services: Sequence[str]) -> bool:
     """Return whether a volume holds rendered files of this stack, which every `up` can make again.
 
-    Such a name ends in the files' hash (mailinfra/containers/config_volumes.py). The name of a data volume never does.
+    Such a name ends in the files' hash (containers/config_volumes.py). The name of a data volume never does.
     """
     known = "|".join(map(re.escape, sorted(services))) or "(?!)"
     return bool(re.fullmatch(rf"{re.escape(full_name(stack))}-({known})-[a-z0-9-]+-[0-9a-f]{{16}}", volume))

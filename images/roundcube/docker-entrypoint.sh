@@ -48,7 +48,7 @@ main_configuration() {
     if [ -e /run/secrets/roundcube_des_key ]; then
         echo "\$config['des_key'] = file_get_contents('/run/secrets/roundcube_des_key');"
     else
-        # Sessions end with the container, for nobody knows this key afterwards.
+        # Sessions end with the container: this key is not kept.
         echo "\$config['des_key'] = $(php_string "${ROUNDCUBEMAIL_DES_KEY:-$(php -r 'echo bin2hex(random_bytes(12));')}");"
     fi
     for name in /var/roundcube/config/*.php; do echo "include $(php_string "$name");"; done
