@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ import pytest
 import yaml
 
 from tests.accounts.desk import Desk, mailbox
+from tests.accounts.server import Server
 from tests.accounts.test_directory import log_in
 
 pytestmark = [pytest.mark.accounts, pytest.mark.timeout(600)]
@@ -41,9 +43,11 @@ class Stack:
         }
         for name in ("PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_CREDENTIALS_PATH"):
             self._environment.pop(name, None)
+
+    def begin(self) -> None:
+        """Make the stack, with the secret that it needs."""
         self.run("stack", "init", "test")
-        self.secret("databasePassword", desk.connection["password"])
-        self.declare()
+        self.secret("databasePassword", self.desk.connection["password"])
 
     def run(self, *arguments: str, fails: bool = False) -> str:
         """Return what the engine prints; it has to end well, or badly where it `fails`."""
@@ -90,10 +94,21 @@ class Stack:
         return found
 
 
+@pytest.fixture(scope="module")
+def begun(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a stack that has been made and was never brought up."""
+    folder = tmp_path_factory.mktemp("begun")
+    Stack(Desk(server, "mail"), folder).begin()
+    return folder
+
+
 @pytest.fixture
-def stack(empty_desk: Desk, tmp_path: Path) -> Stack:
+def stack(empty_desk: Desk, begun: Path, tmp_path: Path) -> Stack:
     """Return a stack before an empty database."""
-    return Stack(empty_desk, tmp_path)
+    shutil.copytree(begun, tmp_path, dirs_exist_ok=True)
+    made = Stack(empty_desk, tmp_path)
+    made.declare()
+    return made
 
 
 def test_one_more_mailbox_is_one_more_entry_and_nothing_else(stack: Stack) -> None:
@@ -201,6 +216,7 @@ def test_every_mistake_is_answered_before_anything_is_touched(stack: Stack) -> N
 def test_of_two_people_at_once_both_succeed_or_one_is_told_why(stack: Stack, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     other = Stack(stack.desk, tmp_path / "other")
+    other.begin()
     for one in (stack, other):
         one.declare(mailboxes=PEOPLE)
     threads = [threading.Thread(target=one.up) for one in (stack, other)]
