@@ -170,8 +170,8 @@ class Stack:
 
     def network(self, which: str) -> str:
         """Return Docker's name of one of the stack's networks: `front`, `inner` and so on."""
-        labels = [f"mailinfra.stack={self.full_name}", f"mailinfra.network={which}"]
-        (found,) = self.docker.networks.list(filters={"label": labels})
+        wanted = [f"{labels.STACK}={self.full_name}", f"{labels.NETWORK}={which}"]
+        (found,) = self.docker.networks.list(filters={"label": wanted})
         return str(found.name)
 
     def healthy(self) -> set[str]:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from mailinfra.components.network import HOSTS
+from mailinfra.containers import labels
 from mailinfra.containers.place import INNER_STEP
 from tests.e2e.browser import log_in, visit
 from tests.e2e.clients import Imap
@@ -60,7 +61,7 @@ def inside(server: Server, daemon: str, *targets: list[tuple[str, int]]) -> Any:
 def homes(server: Server) -> dict[str, tuple[str, str]]:
     """Return each address of the stack -> its daemon and network, as Docker tells."""
     networks = server.stack.docker.networks.list(
-        filters={"label": f"mailinfra.stack={server.stack.full_name}"}
+        filters={"label": f"{labels.STACK}={server.stack.full_name}"}
     )
     names = {one.name: (one.attrs["Labels"] or {}).get("mailinfra.network", "the one") for one in networks}
     found = {}
