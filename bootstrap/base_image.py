@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from bootstrap.commands import CommandFailed, ask, run
@@ -70,6 +71,7 @@ def build_base(machine: Machine) -> None:
                 log=machine.log("debootstrap"),
                 tell=lambda line: step.tell(line.removeprefix("I: ")),
             )
+            (folder / "root/etc/apt/sources.list").write_text(suites(machine, mirror))
             # Each image installs packages of its own: what was downloaded for this one only makes it bigger.
             for leftover in ("var/cache/apt/archives", "var/lib/apt/lists"):
                 shutil.rmtree(folder / "root" / leftover, ignore_errors=True)
@@ -109,20 +111,41 @@ def import_folder(machine: Machine, folder: Path) -> None:
         raise CommandFailed("docker import failed", None, done.stderr.splitlines())
 
 
-def apt_mirror(machine: Machine) -> str:
-    """Return the mirror that apt gets this release of Debian from, the first that its sources name."""
+def suites(machine: Machine, mirror: str) -> str:
+    """Return apt's sources for the base: the release, its updates and Debian's security suite.
+
+    The last two are there where this machine has them for its own release.
+    """
+    known = list(_sources(machine))
+    wanted = [f"deb {mirror} {RELEASE} main"]
+    if any(suite.endswith("-updates") for uri, suite in known if uri == mirror):
+        wanted.append(f"deb {mirror} {RELEASE}-updates main")
+    security = [uri for uri, suite in known if suite.endswith("-security")]
+    wanted += [f"deb {uri} {RELEASE}-security main" for uri in security[:1]]
+    return "\n".join([*wanted, ""])
+
+
+def _sources(machine: Machine) -> Iterator[tuple[str, str]]:
+    """Return each mirror and suite that apt's sources name with Debian's `main`."""
     folder = machine.system / "etc/apt"
     lists = [folder / "sources.list", *sorted((folder / "sources.list.d").glob("*.list"))]
     for path in (path for path in lists if path.is_file()):
-        if found := re.search(
-            r"^\s*deb\s+(?:\[[^\]]*\]\s+)?(\S+)\s+[a-z]+\s.*\bmain\b", path.read_text(), re.M
-        ):
-            return found[1]
+        yield from re.findall(
+            r"^\s*deb\s+(?:\[[^\]]*\]\s+)?(\S+)\s+([a-z-]+)\s.*\bmain\b", path.read_text(), re.M
+        )
     for path in sorted((folder / "sources.list.d").glob("*.sources")):
         for entry in re.split(r"\n\s*\n", path.read_text()):
             fields = dict(re.findall(r"^([A-Za-z-]+):\s*(.*)$", entry, re.M))
             if "main" in fields.get("Components", "").split() and "deb" in fields.get("Types", "").split():
-                return str(fields["URIs"].split()[0])
+                uri = fields["URIs"].split()[0]
+                yield from ((uri, suite) for suite in fields.get("Suites", "").split())
+
+
+def apt_mirror(machine: Machine) -> str:
+    """Return the mirror that apt gets this release of Debian from, the first that its sources name."""
+    for uri, suite in _sources(machine):
+        if not suite.endswith("-security"):
+            return uri
     raise Problem(
         f"no image registry answers, and apt's sources name no mirror of Debian to build {BASE} from",
         "Run this on Debian, or use STACK=dev where images can be pulled",

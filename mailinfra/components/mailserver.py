@@ -76,7 +76,9 @@ class MailServer(ComponentResource):
         )
 
         def place(alias: str, image: str) -> Place:
-            source = chosen(image, getattr(server.images, image), base=server.images.base, stack=args.stack)
+            images = server.images
+            choice = getattr(images, image)
+            source = chosen(image, choice, base=images.base, stack=args.stack, revision=images.revision)
             return networks.place(alias, args.stack, source, server.listen)
 
         certificates = Certificates(

@@ -3,10 +3,11 @@
 Owns the choice for each. Does not own the pinned references and the build folders (containers/images.py).
 """
 
+import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from mailinfra.config.model import Model
 from mailinfra.types import LOCAL_BASE, image_reference
@@ -38,6 +39,20 @@ BuiltOrNamed = Annotated[str, *_choice(built_or_named, "build-image")]
 AnySource = Annotated[str, *_choice(any_source, "image")]
 
 
+def image_revision(value: object) -> str:
+    """Return a text that may stand for a state of the images; raise ValueError for anything else.
+
+    YAML takes a day without quotes for a moment, and Pulumi hands that on: it is the day again.
+    """
+    text = str(value) if isinstance(value, (int, str)) and not isinstance(value, bool) else "/"
+    text = re.sub(r"^(\d{4}-\d\d-\d\d)[T ]00:00:00( ?\+0000 UTC|Z)$", r"\1", text)
+    if not re.fullmatch(r"[A-Za-z0-9._-]{0,40}", text):
+        raise ValueError("must be at most 40 letters, digits, dots and dashes; write the date, for example")
+    return text
+
+
+ImageRevision = Annotated[str, BeforeValidator(image_revision)]
+
 _DIGEST = f"@sha256:{'0' * 63}1"
 
 
@@ -63,3 +78,7 @@ class ImagesConfig(Model):
 
     roundcube: AnySource = Field(default="pull", examples=["build"])
     """Roundcube, with the official image's environment."""
+
+    revision: ImageRevision = Field(default="", examples=["2026-11-26"])
+    """Any short text. Another one builds all images anew that are built here, with Debian's updates of that
+    day; the preview shows which daemons are replaced."""

@@ -43,6 +43,9 @@ class Built:
     base: str
     """Reference of the image that the Dockerfile starts from, its `ARG BASE`."""
 
+    revision: str = ""
+    """Another text builds the image anew, with what Debian has of it that day."""
+
     stack: str
     """`<project>-<stack>`: whose image it is. The provider builds at every creation, and a second stack's
     build would move a tag that both have to another image: the first one's containers would then be
@@ -60,10 +63,15 @@ class Built:
         return f"mailinfra/{self.folder}:{self.stack}-{self.hash}"
 
     @property
+    def build_args(self) -> dict[str, str]:
+        """What the Dockerfile is told; the revision, too, or Docker would take what it built before."""
+        return {"BASE": self.base, **({"REVISION": self.revision} if self.revision else {})}
+
+    @property
     def hash(self) -> str:
-        """Sixteen hexadecimal digits over the base and every file of the context: path, mode and content."""
+        """Sixteen hexadecimal digits over base, revision and context: path, mode, content of each file."""
         folder = ROOT / self.context
-        state = hashlib.sha256(self.base.encode())
+        state = hashlib.sha256(f"{self.base}\0{self.revision}".encode())
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             executable = bool(path.stat().st_mode & 0o100)
             state.update(f"\0{path.relative_to(folder).as_posix()}\0{executable}\0".encode())
@@ -78,12 +86,13 @@ PULLED = {"base": DEBIAN, "mysql": MYSQL, "roundcube": ROUNDCUBE}
 """Name in the form's `images` -> what `pull` stands for."""
 
 
-def chosen(name: str, choice: str, *, base: str, stack: str) -> ImageSource:
+def chosen(name: str, choice: str, *, base: str, stack: str, revision: str = "") -> ImageSource:
     """Return where the image of a daemon comes from; `choice` and `base` are what a person wrote: `pull`,
     `build` or a reference."""
     match choice:
         case "build":
-            return Built(folder=name, base=PULLED["base"] if base == "pull" else base, stack=stack)
+            start = PULLED["base"] if base == "pull" else base
+            return Built(folder=name, base=start, stack=stack, revision=revision)
         case "pull":
             return Pulled(reference=PULLED[name])
         case reference:

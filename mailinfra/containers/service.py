@@ -157,7 +157,7 @@ def image_args(source: ImageSource) -> docker.RemoteImageArgs:
                 name=source.tag,
                 keep_locally=True,
                 build=docker.RemoteImageBuildArgs(
-                    context=source.context, tags=[source.tag], build_args={"BASE": source.base}
+                    context=source.context, tags=[source.tag], build_args=source.build_args
                 ),
                 triggers={"context": source.hash},
             )

@@ -17,6 +17,12 @@ Components: main
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
 """
 
+SECURITY = """Types: deb
+URIs: http://security.example.test/debian-security
+Suites: bookworm-security
+Components: main
+"""
+
 
 def sources(world: World, text: str, name: str) -> None:
     path = world.folder / "system/etc/apt" / name
@@ -49,7 +55,7 @@ def test_a_base_that_is_there_is_taken(world: World) -> None:
 
 def test_a_missing_base_is_made_from_apts_own_mirror(world: World) -> None:
     sources(world, DEB822, "sources.list.d/debian.sources")
-    world.program("debootstrap", "mkdir -p $4/etc && touch $4/etc/debian_version || exit 1")
+    world.program("debootstrap", "mkdir -p $4/etc/apt && touch $4/etc/debian_version || exit 1")
     world.program("docker", 'case "$1" in import) cat > /dev/null;; *) exit 1;; esac')
     bring_images(world.machine(), offline(world))
     inspect, debootstrap, imported = world.calls
@@ -71,7 +77,7 @@ def test_a_mirror_that_fails_leaves_no_folder_and_a_sentence(world: World, tmp_p
 
 def test_a_failed_import_is_told(world: World) -> None:
     sources(world, DEB822, "sources.list.d/debian.sources")
-    world.program("debootstrap", "mkdir -p $4/etc")
+    world.program("debootstrap", "mkdir -p $4/etc/apt")
     world.program("docker", "cat > /dev/null; echo no space left on device >&2; exit 1")
     with pytest.raises(Problem, match="no space left on device"):
         bring_images(world.machine(), offline(world))
@@ -100,6 +106,12 @@ def test_without_root_there_is_no_base(world: World) -> None:
             "sources.list.d/a.sources",
             "Types: deb\nURIs: http://tools.example.test\nComponents: stable\n\n" + DEB822,
         ),
+        ("sources.list.d/a.sources", SECURITY + "\n" + DEB822),
+        (
+            "sources.list",
+            "deb http://security.example.test/debian-security bookworm-security main\n"
+            "deb http://mirror.example.test/debian bookworm main\n",
+        ),
     ],
 )
 def test_the_mirror_is_read_from_apts_sources_in_either_form(world: World, name: str, text: str) -> None:
@@ -110,3 +122,31 @@ def test_the_mirror_is_read_from_apts_sources_in_either_form(world: World, name:
 def test_a_system_without_a_debian_mirror_is_a_sentence_with_remedy(world: World) -> None:
     with pytest.raises(Problem, match=r"apt's sources name no mirror of Debian.*or use STACK=dev"):
         apt_mirror(world.machine())
+
+
+@pytest.mark.parametrize(
+    ("text", "suites"),
+    [
+        (
+            f"{DEB822}\n{SECURITY}",
+            [
+                "deb http://mirror.example.test/debian trixie main",
+                "deb http://mirror.example.test/debian trixie-updates main",
+                "deb http://security.example.test/debian-security trixie-security main",
+            ],
+        ),
+        (
+            DEB822.replace(" bookworm-updates", ""),
+            ["deb http://mirror.example.test/debian trixie main"],
+        ),
+    ],
+    ids=["a machine with security updates", "a mirror without"],
+)
+def test_the_base_gets_the_updates_that_this_machine_gets(world: World, text: str, suites: list[str]) -> None:
+    sources(world, text, "sources.list.d/debian.sources")
+    kept = world.folder / "kept"
+    world.program("debootstrap", "mkdir -p $4/etc/apt")
+    unpack = f"tar --extract --to-stdout ./etc/apt/sources.list > {kept}"
+    world.program("docker", f'case "$1" in import) {unpack};; *) exit 1;; esac')
+    bring_images(world.machine(), offline(world))
+    assert kept.read_text().splitlines() == suites

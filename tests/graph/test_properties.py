@@ -42,7 +42,7 @@ EVERYTHING: dict[str, Any] = {
     "addresses": ["192.0.2.25"],
     "listen": ["127.0.0.1", "127.0.0.2", "::1"],
     "network": {"subnet": "192.168.99.0/24", "subnet6": "fd00:94::/64"},
-    "images": {"mysql": "build", "roundcube": "build", "dovecot": DOVECOT},
+    "images": {"mysql": "build", "roundcube": "build", "dovecot": DOVECOT, "revision": "1"},
     "database": {"memory": "1G"},
     "storage": {"mail": {"driver": "nfs", "driverOptions": {"share": "mail"}}},
     "limits": {"messageSize": "25M", "recipients": 200},

@@ -1,11 +1,12 @@
 """What every container of ours has in common."""
 
+import re
 from dataclasses import replace
 
 import pytest
 
 from mailinfra.containers.config_volumes import Folder
-from mailinfra.containers.images import Built, ImageSource
+from mailinfra.containers.images import ROOT, Built, ImageSource
 from mailinfra.containers.place import PublishedPort
 from mailinfra.containers.service import Health, Mount, Service, ServiceArgs
 from tests.graph.conftest import CONTAINER, IMAGE, VOLUME, Engine, declare, heard, is_secret, plain
@@ -146,7 +147,32 @@ def test_a_built_image_is_named_by_its_context_and_a_pulled_one_by_its_digest(en
     assert image["name"] == source.tag == f"mailinfra/dovecot:mailinfra-test-{source.hash}"
     assert image["triggers"] == {"context": source.hash}, "a fixed tag fails at the second build"
     assert image["build"]["context"] == "images/dovecot"
+    assert image["build"]["buildArgs"] == {"BASE": "debian:trixie-slim"}
     assert Built(folder="dovecot", base="debian:sid", stack="mailinfra-test").hash != source.hash
+
+
+def test_another_revision_is_another_image_and_never_what_docker_built_before(engine: Engine) -> None:
+    source = Built(folder="dovecot", base="debian:trixie-slim", stack="mailinfra-test")
+    later = replace(source, revision="2026-11-26")
+    declare(lambda: Service("imap", sample_args(image=later)))
+    image = plain(engine.one(IMAGE, "imap-image").object)
+    assert image["name"] == later.tag != source.tag
+    assert image["triggers"] == {"context": later.hash} != {"context": source.hash}
+    assert image["build"]["buildArgs"] == {"BASE": "debian:trixie-slim", "REVISION": "2026-11-26"}
+
+
+@pytest.mark.parametrize("folder", ["dovecot", "mysql", "postfix", "roundcube"])
+def test_what_is_built_here_has_the_updates_of_the_day_of_its_revision(folder: str) -> None:
+    text = (ROOT / "images" / folder / "Dockerfile").read_text()
+    start, _, rest = text.partition("FROM ${BASE}\nARG REVISION\n")
+    assert "ARG BASE" in start, "without the argument before it Docker takes what it built before"
+    update, upgrade, install = (
+        re.search(rf"apt-get .*{word}", rest) for word in ("update", "upgrade", "install")
+    )
+    assert update is not None
+    assert upgrade is not None
+    assert install is not None
+    assert update.start() < upgrade.start() < install.start()
 
 
 def test_whoever_asks_for_the_host_name_waits_for_the_container(engine: Engine) -> None:

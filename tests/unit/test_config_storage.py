@@ -2,6 +2,7 @@
 
 import pytest
 
+from mailinfra.config.images import ImagesConfig
 from tests.unit.form import accepted, form, refused
 
 EXTERNAL = {"host": "db.example.test", "administrator": "admin"}
@@ -126,6 +127,26 @@ def test_an_image_without_a_digest_is_refused_but_for_a_base_that_no_registry_ha
         "'mysql:9.7.2@sha256:…', as `docker buildx imagetools inspect mysql:9.7.2` prints it; "
         "given 'mysql:9.7.2'"
     ]
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ("2026-11-26", "2026-11-26"),
+        ("2026-11-26T00:00:00Z", "2026-11-26"),
+        ("2026-11-26 00:00:00 +0000 UTC", "2026-11-26"),
+        (2, "2"),
+        ("", ""),
+    ],
+)
+def test_a_revision_of_images_is_a_day_however_yaml_reads_it(given: object, taken: str) -> None:
+    assert ImagesConfig.model_validate({"revision": given}).revision == taken
+
+
+@pytest.mark.parametrize("given", ["a b", "x" * 41, True, ["1"]])
+def test_a_revision_that_no_name_could_hold_is_refused(given: object) -> None:
+    (reason,) = refused(form(images={"revision": given}))
+    assert "server.images.revision: must be at most 40 letters" in reason
 
 
 def test_webmail_behind_a_proxy_needs_the_port_that_the_proxy_asks() -> None:
