@@ -126,7 +126,7 @@ def test_nobody_but_the_webmail_is_believed_on_an_address(server: Server) -> Non
 
 def logins(server: Server, user: str, began: float) -> set[str]:
     """Return from which addresses a mailbox was opened over IMAP since then."""
-    pattern = re.compile(rf"imap-login: Logged in: .*user=<{re.escape(user)}>.* rip=([^, ]+)")
+    pattern = re.compile(rf"imap-login: Info: Logged in: user=<{re.escape(user)}>.* rip=([^, ]+)")
     return until(
         lambda: set(pattern.findall(server.stack.journals(since=began)["dovecot"])), 60, f"{user} is logged"
     )
