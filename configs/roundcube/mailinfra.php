@@ -54,14 +54,14 @@ $config['archive_mbox'] = 'Archive';
 $config['max_message_size'] = {{ limits.message_size }}; // bytes, as in the submission service
 $config['enable_spellcheck'] = false; // the default one sends texts to somebody else's server
 
-// Who is logged in may change the password, with an account of the database that can do nothing else. What the stack
-// decides (policy `owned`) stays as it is: no row changes, and the form says that it was not saved.
+// Who is logged in may change the password, with an account of the database that can do nothing but ask for it, with a proof
+// of the old one (plugins/mailinfra_passwords, which writes the statement). What the stack decides (policy `owned`) stays as
+// it is, and the form says that it was not saved.
 $config['password_driver'] = 'sql';
 $config['password_db_dsn'] = $mailinfra_dsn('passwords', '{{ passwords.name }}');
-$config['password_query'] = 'UPDATE users SET password = %P'
-    . " WHERE userid = %l AND domain = %d AND enabled AND password_policy = 'initial'";
 $config['password_idn_ascii'] = true; // domains are stored in their ASCII form
 $config['password_confirm_current'] = true;
 $config['password_minimum_length'] = 12;
 $config['password_algorithm'] = 'hash-argon2id';
 $config['password_algorithm_prefix'] = '{ARGON2ID}';
+$config['password_algorithm_options'] = ['memory_cost' => 65536, 'time_cost' => 4, 'threads' => 1]; // no other is taken

@@ -28,6 +28,7 @@ SITE_TEMPLATES = (
     "healthy.php",
     "php/mailinfra.ini",
     "plugins/mailinfra_identities/mailinfra_identities.php",
+    "plugins/mailinfra_passwords/mailinfra_passwords.php",
     "plugins/mailinfra_visitor/mailinfra_visitor.php",
     "tls.conf",
 )
@@ -42,8 +43,16 @@ PROGRAM_TEMPLATES = ("mailinfra.php",)
 KEY_LENGTH = 32
 """Characters of the key that encrypts passwords in sessions (AES-256-CBC). A change ends every session."""
 
-PLUGINS = ("archive", "mailinfra_identities", "mailinfra_visitor", "markasjunk", "password", "zipdownload")
-"""Roundcube's own, and two of ours (configs/roundcube/plugins/)."""
+PLUGINS = (
+    "archive",
+    "mailinfra_identities",
+    "mailinfra_passwords",
+    "mailinfra_visitor",
+    "markasjunk",
+    "password",
+    "zipdownload",
+)
+"""Roundcube's own, and three of ours (configs/roundcube/plugins/)."""
 
 BASE_MEMORY_MIB = 384
 """Memory limit in MiB before any message is written: a dozen Apache processes, PHP in each."""
@@ -80,7 +89,7 @@ class RoundcubeArgs:
     """Where it keeps contacts, settings and sessions."""
 
     passwords: DatabaseLogin
-    """Where it may write a new password for a mailbox, and nothing else."""
+    """Where it may ask for a new password of a mailbox, with a proof of the old one, and nothing else."""
 
     identities: DatabaseLogin
     """Where it may read who sends under which address."""

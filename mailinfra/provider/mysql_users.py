@@ -111,7 +111,7 @@ def drop_ours(connection: Mapping[str, Any], name: str, host: str, databases: Se
     with connected(connection) as link:
         rights = granted(link, name, host)
         places = tuple(f"{database}." for database in databases)
-        foreign = [one for one in sorted(rights or ()) if not one.rpartition(" on ")[2].startswith(places)]
+        foreign = [one for one in sorted(rights or ()) if not one.rpartition(" ")[2].startswith(places)]
         if foreign:
             raise ProviderError(
                 f"MySQL user {name}@{host} exists and has rights outside of {', '.join(databases)} "

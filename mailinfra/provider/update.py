@@ -5,7 +5,7 @@ Does not own which rows and passwords these are (planning.py, outcome.py).
 
 from collections.abc import Mapping
 
-from mailinfra.provider import mail_folders, revision
+from mailinfra.provider import mail_folders, password_changes, revision
 from mailinfra.provider.database import locked
 from mailinfra.provider.model import OWNED
 from mailinfra.provider.outcome import (
@@ -35,6 +35,7 @@ def apply(state: State, inputs: Inputs) -> Answer:
     wanted = inputs.accounts
     with locked(inputs.connection) as link:
         revision.ensure(link)
+        password_changes.ensure(link)
         before = found = find(link)
         present = with_lost(found.accounts, mail_folders.lost(found, state).values())
         refuse_taken_names(present, wanted, state.accounts)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mailinfra.provider import password_changes
 from tests.accounts.desk import Desk, mailbox
 
 pytestmark = pytest.mark.accounts
@@ -56,14 +57,15 @@ def dovecot_queries() -> dict[str, str]:
 
 
 def webmail_queries() -> dict[str, str]:
-    """Return name -> query with which webmail sets a password."""
-    text = (CONFIGS / "roundcube" / "mailinfra.php").read_text()
-    statement = re.search(r"'password_query'\] = ([^;]*);", text)
-    assert statement
-    query = "".join(one or other for one, other in re.findall(r"'([^']*)'|\"([^\"]*)\"", statement.group(1)))
-    for variable, value in (("%P", "'{ARGON2ID}x'"), ("%l", "'u7'"), ("%d", "'example.test'")):
-        query = query.replace(variable, value)
-    return {"mailinfra.php password_query": query}
+    """Return name -> query of a procedure that webmail calls, asked for one mailbox."""
+    queries = {}
+    for name, (_, _, body) in password_changes.PROCEDURES.items():
+        asked = body.replace("asked_userid", "'u7'").replace("asked_domain", "'example.test'")
+        for number, query in enumerate(
+            re.findall(r"^ *(SELECT [^;]*?\sFROM (?:users|password_changes)[^;]*)", asked, re.M)
+        ):
+            queries[f"{name} {number}"] = re.sub(r" INTO \w+", "", query)
+    return queries
 
 
 def daemons_queries() -> dict[str, str]:
@@ -96,7 +98,7 @@ def test_every_lookup_that_a_daemon_makes_has_an_index(desk: Desk) -> None:
     )
     desk.sql("ANALYZE TABLE users, aliases, domains")
     queries = daemons_queries()
-    assert len(queries) == 15, "eight maps of Postfix, six questions of Dovecot, one of webmail"
+    assert len(queries) == 17, "eight maps of Postfix, six questions of Dovecot, three of webmail"
     assert queries.keys() >= WHOLE_TABLES.keys()
     for name, query in queries.items():
         assert "%" not in query, f"{name}: a variable that this test does not know"

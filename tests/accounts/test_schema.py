@@ -43,6 +43,7 @@ def test_an_empty_database_gets_every_table(empty_desk: Desk) -> None:
         "alembic_version",
         "aliases",
         "domains",
+        "password_changes",
         "retired_homes",
         "users",
     }

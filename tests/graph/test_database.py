@@ -203,9 +203,17 @@ def test_who_gives_webmail_its_identities_reads_who_sends_under_what_and_no_pass
 
 
 def test_who_changes_passwords_sees_none_and_changes_nothing_else(database: Engine) -> None:
-    assert grants(database, "passwords") == {
-        "mail.users": ["SELECT (userid, domain, enabled, password_policy)", "UPDATE (password)"]
-    }
+    assert grants(database, "passwords") == {}, "no table at all"
+    assert [single for right in RIGHTS["passwords"] for single in right.single()] == [
+        "EXECUTE on PROCEDURE mail.password_challenge",
+        "EXECUTE on PROCEDURE mail.change_password",
+    ]
+
+
+def test_our_own_provider_gives_rights_again_to_a_user_that_is_made_anew(database: Engine) -> None:
+    (request,) = database.created("mailinfra:index:Rights")
+    users = {one.name for one in database.created(USER)}
+    assert {urn.rpartition("::")[2] for urn in request.replace_with} == users
 
 
 def test_nobody_may_hand_on_a_right_or_reach_files_and_processes() -> None:

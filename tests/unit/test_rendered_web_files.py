@@ -12,6 +12,7 @@ from mailinfra.components import roundcube
 from mailinfra.components.database import server
 from mailinfra.config.mail import WebmailConfig
 from mailinfra.containers.rendering import CONFIGS, render
+from mailinfra.provider import password_changes
 from mailinfra.types import MIB
 from tests.samples import login, own_server, roundcube_args
 from tests.unit.templates import leaves, names_in, without
@@ -162,9 +163,15 @@ def test_webmails_configuration_names_its_secrets_and_holds_none() -> None:
     assert "des_key" not in text
 
 
-def test_a_password_that_the_stack_decides_is_not_changed_in_webmail() -> None:
-    query = webmail_file("mailinfra.php").partition("'UPDATE users SET ")[2]
-    assert "WHERE userid = %l AND domain = %d AND enabled AND password_policy = 'initial'" in query
+def test_webmail_asks_for_another_password_with_a_proof_and_writes_to_no_table_of_accounts() -> None:
+    texts = [webmail_file(path) for path in (*roundcube.PROGRAM_TEMPLATES, *roundcube.SITE_TEMPLATES)]
+    assert "CALL change_password(%l, %d, '" in "".join(texts)
+    assert not re.search(r"\b(UPDATE|INSERT INTO|DELETE FROM) \w", "".join(texts))
+
+
+def test_webmail_hashes_as_the_database_wants_it() -> None:
+    wanted = ", ".join(f"'{name}' => {value}" for name, value in password_changes.ALGORITHM.items())
+    assert f"$config['password_algorithm_options'] = [{wanted}];" in webmail_file("mailinfra.php")
 
 
 def test_a_changed_password_is_hashed_as_dovecot_expects_with_one_prefix() -> None:

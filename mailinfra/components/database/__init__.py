@@ -111,7 +111,11 @@ class Database(ComponentResource):
             {user: [one for right in rights for one in right.single()] for user, rights in RIGHTS.items()},
             ResourceOptions.merge(
                 child,
-                ResourceOptions(depends_on=[grant for user in made.values() for grant in user.grants]),
+                ResourceOptions(
+                    depends_on=[one for user in made.values() for one in user.made],
+                    # A user that is made anew has no right to a procedure until this one gives it again.
+                    replace_with=[user.made[0] for user in made.values()],
+                ),
             ),
         )
         self.logins = {

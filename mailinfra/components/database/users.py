@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 import pulumi_mysql as mysql
 import pulumi_random as random
-from pulumi import Input, Output, Resource, ResourceHookBinding, ResourceOptions
+from pulumi import CustomResource, Input, Output, Resource, ResourceHookBinding, ResourceOptions
 
 from mailinfra.components.own_provider import MAIL
 from mailinfra.containers.service import after
+from mailinfra.provider import password_changes
 
 ROUNDCUBE = "roundcube"
 """Name of the webmail's database."""
@@ -31,14 +32,17 @@ class Right:
     """Name of the database."""
 
     table: str = "*"
-    """Name of the table; `*` for all."""
+    """Name of the table, or of the procedure; `*` for all tables."""
+
+    procedure: bool = False
+    """Whether it is a procedure. The mysql provider cannot grant that, so our own does (`Rights`)."""
 
     privileges: Sequence[str]
     """MySQL's privileges, a column list included: `SELECT (userid, domain)`."""
 
     def single(self) -> Iterator[str]:
         """Return each single right, in the words of our provider: `SELECT (domain) on mail.users`."""
-        place = f"{self.database}.{self.table}"
+        place = f"{'PROCEDURE ' if self.procedure else ''}{self.database}.{self.table}"
         for privilege in self.privileges:
             verb, _, columns = privilege.partition(" (")
             if columns:
@@ -61,13 +65,10 @@ RIGHTS: dict[str, tuple[Right, ...]] = {
             privileges=["SELECT (userid, domain, display_name)"],
         ),
     ),
-    # Whoever is logged in to webmail changes a password, so this user sees none and changes nothing else.
-    "passwords": (
-        Right(
-            database=MAIL,
-            table="users",
-            privileges=["SELECT (userid, domain, enabled, password_policy)", "UPDATE (password)"],
-        ),
+    # A webmail that somebody has taken over sets no password whose old one it does not know: it may ask.
+    "passwords": tuple(
+        Right(database=MAIL, table=name, procedure=True, privileges=["EXECUTE"])
+        for name in (password_changes.CHALLENGE, password_changes.CHANGE)
     ),
     "dovecot": (
         Right(database="mail", table="account_changes", privileges=["SELECT (userid, domain, revision)"]),
@@ -119,8 +120,8 @@ class ServiceUser:
     password: Output[str]
     """Secret."""
 
-    grants: Sequence[Resource]
-    """What gave the rights."""
+    made: Sequence[CustomResource]
+    """The user, and what gave its rights to tables."""
 
 
 def password(name: str, child: ResourceOptions) -> Output[str]:
@@ -191,7 +192,7 @@ class Users:
                 opts=following,
             )
             for right in rights
+            if not right.procedure
         ]
-        return ServiceUser(
-            name=after(service, *[grant.id for grant in granted]), password=generated, grants=granted
-        )
+        made = [user, *granted]
+        return ServiceUser(name=after(service, *[one.id for one in made]), password=generated, made=made)
