@@ -25,17 +25,19 @@ PORTS = {"webmail": 8443, "webmail_redirect": 8000}
 """Port of the form -> the port that Apache listens on; the image's own site listens on the second."""
 
 SITE_TEMPLATES = (
+    "config/config.inc.php",
     "healthy.php",
     "php/mailinfra.ini",
-    "plugins/mailinfra_identities/mailinfra_identities.php",
-    "plugins/mailinfra_passwords/mailinfra_passwords.php",
-    "plugins/mailinfra_visitor/mailinfra_visitor.php",
     "tls.conf",
 )
 """Files below configs/roundcube/, which are the same below /etc/mailinfra."""
 
-TASK_TEMPLATES = ("plugins",)
-"""Files below configs/roundcube/entrypoint-tasks/, which are the same below /entrypoint-tasks/post-setup."""
+OWN_PLUGINS = ("mailinfra_identities", "mailinfra_passwords", "mailinfra_visitor")
+"""Ours: folders below configs/roundcube/plugins/, each with one file of its name; they lie among
+Roundcube's."""
+
+SOURCE = "/usr/src/roundcubemail"
+"""Where the official image keeps Roundcube, and nobody may write: it is served from there."""
 
 PROGRAM_TEMPLATES = ("mailinfra.php",)
 """Files below configs/roundcube/, which are the same below /var/roundcube/config."""
@@ -43,15 +45,7 @@ PROGRAM_TEMPLATES = ("mailinfra.php",)
 KEY_LENGTH = 32
 """Characters of the key that encrypts passwords in sessions (AES-256-CBC). A change ends every session."""
 
-PLUGINS = (
-    "archive",
-    "mailinfra_identities",
-    "mailinfra_passwords",
-    "mailinfra_visitor",
-    "markasjunk",
-    "password",
-    "zipdownload",
-)
+PLUGINS = ("archive", *OWN_PLUGINS, "markasjunk", "password", "zipdownload")
 """Roundcube's own, and three of ours (configs/roundcube/plugins/)."""
 
 BASE_MEMORY_MIB = 384
@@ -148,6 +142,7 @@ def environment(args: RoundcubeArgs) -> dict[str, Input[str]]:
     """Return what the image documents. Secrets have no place here: they are files that it looks for."""
     return {
         "PHP_INI_SCAN_DIR": ":/etc/mailinfra/php",  # the image's own folder holds its extensions
+        "RCUBE_CONFIG_PATH": "/etc/mailinfra/config",
         "ROUNDCUBEMAIL_DB_HOST": args.database.host,
         "ROUNDCUBEMAIL_DB_NAME": args.database.name,
         "ROUNDCUBEMAIL_DB_PORT": Output.format("{}", args.database.port),
@@ -193,11 +188,12 @@ def folders(args: RoundcubeArgs, session_key: Input[str]) -> list[Folder]:
             },
             secret=True,
         ),
-        # The image runs what is there once Roundcube lies where it is served from.
-        Folder(
-            path="/entrypoint-tasks/post-setup",
-            files={path: rendered(f"roundcube/entrypoint-tasks/{path}", given) for path in TASK_TEMPLATES},
-            executable=True,
+        *(
+            Folder(
+                path=f"{SOURCE}/plugins/{name}",
+                files={f"{name}.php": rendered(f"roundcube/plugins/{name}/{name}.php", given)},
+            )
+            for name in OWN_PLUGINS
         ),
     ]
 
@@ -208,6 +204,10 @@ def values(args: RoundcubeArgs) -> dict[str, Any]:
     upload = args.limits.message_size * 100 // 137
     return {
         "hostname": args.hostname,
+        "source": SOURCE,
+        "plugins": PLUGINS,
+        "dovecot": {"host": args.dovecot.host, "ports": args.dovecot.ports},
+        "postfix": {"host": args.postfix.host, "ports": args.postfix.ports},
         "url": args.url,
         "tls": encryption.VALUES,
         "public_certificate": args.public_certificate,

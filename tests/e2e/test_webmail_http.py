@@ -24,10 +24,34 @@ ANSWERS = {
     "/": 200,
     "/?_task=mail": 200,
     "/skins/elastic/images/logo.svg": 200,
-    "/robots-are-not-here.txt": 404,
+    "/nothing-is-here.png": 404,
     "/skins": 403,
 }
 """Path -> status of what webmail says to a stranger."""
+
+SHOWN = (
+    "/",
+    "/index.php",
+    "/program/js/app.min.js",
+    "/skins/elastic/styles/styles.min.css",
+    "/plugins/password/password.js",
+)
+
+HIDDEN = (
+    "/plugins/password/password.php",
+    "/plugins/password/drivers/sql.php",
+    "/plugins/password/password.php/index.php",
+    "/plugins/mailinfra_passwords/mailinfra_passwords.php",
+    "/plugins/password/config.inc.php.dist",
+    "/plugins/password/composer.json",
+    "/skins/elastic/meta.json",
+    "/.htaccess",
+    "/installer.php",
+    "/config/config.inc.php",
+    "/..%2fconfig/config.inc.php",
+    "/server-status",
+)
+"""Files of Roundcube and of its web server; of the last ones some are in one image alone."""
 
 PIXEL = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw=="
 
@@ -91,6 +115,39 @@ def test_no_answer_over_https_leads_to_the_name_in_the_request(server: Server) -
         assert "elsewhere.test" not in str(answer.headers), path
 
 
+@pytest.mark.parametrize("path", SHOWN)
+def test_pages_and_what_they_are_made_of_are_served(server: Server, path: str) -> None:
+    assert ask(server, path).status == 200
+
+
+@pytest.mark.parametrize("path", HIDDEN)
+def test_no_other_file_is_run_or_shown_by_its_address(server: Server, path: str) -> None:
+    answer = ask(server, path)
+    assert answer.status in {403, 404}, (path, answer.status)
+    assert b"<?php" not in answer.read()
+
+
+def test_nothing_that_php_can_write_is_served(server: Server) -> None:
+    container = server.stack.containers()["webmail"]
+
+    def run(command: str) -> str:
+        output = container.exec_run(["sh", "-c", command]).output
+        assert isinstance(output, bytes)
+        return output.decode().strip()
+
+    served = "/usr/src/roundcubemail"
+    assert run(f"find -L {served}/public_html -writable ! -type c | head") == ""
+    assert run("find /var/www/html -maxdepth 0 -writable"), "the control: what PHP may write is found"
+    assert (
+        run(f"find -L {served}/config {served}/plugins /etc/mailinfra /var/roundcube/config -writable") == ""
+    )
+    for name in ("left.html", "left.php", ".htaccess"):
+        for folder in ("/var/www/html", "/var/www/html/public_html", "/tmp"):
+            run(f"echo '<?php echo 42;' > {folder}/{name}")
+        assert ask(server, f"/{name}").status in {403, 404}
+        run(f"rm -f /var/www/html/{name} /tmp/{name}")
+
+
 def html_letter() -> EmailMessage:
     """Return a letter in HTML with a picture of its own and one from elsewhere."""
     message = letter("friend@peer.test", BOB, subject=f"In colour {uuid4()}")
@@ -112,9 +169,9 @@ def test_reading_writing_and_settings_ask_for_nothing_that_the_policy_refuses(
     server.arrives(ERIN, str(message["Message-ID"]))
     attachment = tmp_path / "figures.csv"
     attachment.write_text("1;2;3\n")
-    subject = f"With figures {uuid4()}"
 
-    def everything(window: Page) -> list[str]:
+    def everything(window: Page) -> tuple[str, list[str]]:
+        subject = f"With figures {uuid4()}"  # one for each attempt
         refused = browser.refusals(window)
         browser.log_in(window, ERIN, server.password(ERIN))
         assert "Hello in colour" in browser.open_message(window, str(message["Subject"]))
@@ -124,9 +181,10 @@ def test_reading_writing_and_settings_ask_for_nothing_that_the_policy_refuses(
         window.wait_for_selector("input[name=_newpasswd]")
         window.goto(f"{url}?_task=addressbook")
         window.wait_for_load_state("networkidle")
-        return refused
+        return subject, refused
 
-    assert browser.visit(url, everything) == []
+    subject, refused = browser.visit(url, everything)
+    assert refused == []
     arrived = server.arrives(BOB, subject, "Subject")
     assert b"figures.csv" in arrived
     assert b"Look at these." in arrived

@@ -29,7 +29,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "mysql/health.cnf": LOGINS,
     "mysql/init.sql": LOGINS,
     **{f"roundcube/{path}": WEBMAIL for path in (*roundcube.PROGRAM_TEMPLATES, *roundcube.SITE_TEMPLATES)},
-    **{f"roundcube/entrypoint-tasks/{path}": WEBMAIL for path in roundcube.TASK_TEMPLATES},
+    **{f"roundcube/plugins/{name}/{name}.php": WEBMAIL for name in roundcube.OWN_PLUGINS},
 }
 
 
@@ -164,7 +164,7 @@ def test_webmails_configuration_names_its_secrets_and_holds_none() -> None:
 
 
 def test_webmail_asks_for_another_password_with_a_proof_and_writes_to_no_table_of_accounts() -> None:
-    texts = [webmail_file(path) for path in (*roundcube.PROGRAM_TEMPLATES, *roundcube.SITE_TEMPLATES)]
+    texts = [render(path, VALUES[path]) for path in VALUES if path.startswith("roundcube/")]
     assert "CALL change_password(%l, %d, '" in "".join(texts)
     assert not re.search(r"\b(UPDATE|INSERT INTO|DELETE FROM) \w", "".join(texts))
 

@@ -105,13 +105,11 @@ def test_the_bootstrap_and_an_operator_look_for_the_labels_that_containers_have(
 
 
 def test_each_plugin_of_ours_is_put_where_the_webmail_looks_for_it_and_switched_on() -> None:
-    places = {
-        "images/roundcube/Dockerfile": image_file("roundcube/Dockerfile"),
-        "the task of the entry point": (ROOT / "configs/roundcube/entrypoint-tasks/plugins").read_text(),
-    }
     ours = sorted(path.name for path in (ROOT / "configs/roundcube/plugins").iterdir())
     assert ours == sorted(name for name in roundcube.PLUGINS if name.startswith("mailinfra_"))
-    for place, text in places.items():
-        (named,) = re.findall(r"for plugin in ([\w ]+);", text)
-        assert named.split() == ours, place
-    assert {f"plugins/{name}/{name}.php" for name in ours} <= set(roundcube.SITE_TEMPLATES)
+    mounted = {folder.path: [*folder.files] for folder in roundcube.folders(roundcube_args(), "key")}
+    for name in ours:
+        assert mounted[f"{roundcube.SOURCE}/plugins/{name}"] == [f"{name}.php"]
+    assert f" {roundcube.SOURCE};" in image_file("roundcube/Dockerfile"), (
+        "ours has it where the official one does"
+    )
