@@ -42,7 +42,7 @@ FIRST, SECOND = "strict: the first one", "strict: the second one"
 def crypted(server: Server, password: str, setting: str) -> str:
     """Return a hash by the system's crypt(3), which knows nothing of the mail server."""
     program = "print crypt($ARGV[0], $ARGV[1])"
-    made: Any = server.world.container("outside").exec_run(["perl", "-e", program, password, setting])
+    made: Any = server.world.container("outside").exec_run(["perl", "-e", program, "--", password, setting])
     return str(made.output.decode())
 
 
