@@ -6,6 +6,8 @@ webmail (test_first_day.py), nor proxies (test_reverse_proxies.py).
 
 import http.client
 import ssl
+from contextlib import closing
+from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
@@ -56,9 +58,16 @@ HIDDEN = (
 PIXEL = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw=="
 
 
-def ask(
-    server: Server, path: str, *, host: str | None = None, plain: bool = False
-) -> http.client.HTTPResponse:
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What webmail answers."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+
+def ask(server: Server, path: str, *, host: str | None = None, plain: bool = False) -> Answer:
     """Return an answer of webmail; `host` is the name in the request."""
     ports = server.stack.settings["ports"]
     if plain:
@@ -67,11 +76,13 @@ def ask(
         connection = http.client.HTTPSConnection(
             "127.0.0.1", ports["webmail"], timeout=30, context=ssl._create_unverified_context()
         )
-    connection.request("GET", path, headers={"Host": host} if host else {})
-    return connection.getresponse()
+    with closing(connection):
+        connection.request("GET", path, headers={"Host": host} if host else {})
+        with connection.getresponse() as answer:
+            return Answer(status=answer.status, headers=answer.headers, body=answer.read())
 
 
-def policy(answer: http.client.HTTPResponse) -> dict[str, str]:
+def policy(answer: Answer) -> dict[str, str]:
     """Return the content security policy of an answer, rule by rule."""
     (text,) = answer.headers.get_all("Content-Security-Policy", [])
     return dict(rule.strip().split(" ", 1) for rule in text.split(";"))
@@ -124,7 +135,7 @@ def test_pages_and_what_they_are_made_of_are_served(server: Server, path: str) -
 def test_no_other_file_is_run_or_shown_by_its_address(server: Server, path: str) -> None:
     answer = ask(server, path)
     assert answer.status in {403, 404}, (path, answer.status)
-    assert b"<?php" not in answer.read()
+    assert b"<?php" not in answer.body
 
 
 def test_nothing_that_php_can_write_is_served(server: Server) -> None:
