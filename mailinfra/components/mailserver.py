@@ -60,9 +60,9 @@ class MailServer(ComponentResource):
     """Records that the domains need: name, type, ttl, value and, for an MX, priority."""
 
     def __init__(self, name: str, args: MailServerArgs, opts: ResourceOptions | None = None) -> None:
-        # In the state, so that the next preview can say which setting changed, and from what.
         policy = Policy(args.server.storage.on_destroy)
         opts = ResourceOptions.merge(opts, policy.listening)
+        # In the state, so that the next preview can say which setting changed, and from what.
         super().__init__("mailinfra:index:MailServer", name, {"settings": args.server.record()}, opts)
         server, secrets, child = args.server, args.secrets, ResourceOptions(parent=self)
         on_destroy = server.storage.on_destroy

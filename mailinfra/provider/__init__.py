@@ -1,6 +1,7 @@
 """Our own Pulumi provider: the schema of the `mail` database, and the accounts in it.
 
 Runs as a process of its own, started by the engine through plugins/pulumi-resource-mailinfra. It imports
-nothing of the program but the ground of both: addresses.py, chains.py, hashes.py. The program imports one
-module of it: mysql_users.py, for a hook that drops stale users (components/database/stale_users.py).
+nothing of the program but the ground of both: addresses.py, chains.py, hashes.py. The program imports two
+modules of it: mysql_users.py, for a hook that drops stale users (components/database/stale_users.py), and
+password_changes.py, for the names of the procedures that webmail may call.
 """

@@ -9,8 +9,10 @@ the old password makes the same hash of it again, and MySQL compares. No hash le
 
 import hashlib
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, text
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 CHALLENGE, CHANGE = "password_challenge", "change_password"
 """What webmail may call."""
@@ -108,11 +110,14 @@ def statements(name: str) -> Iterator[str]:
     yield f"CREATE PROCEDURE {name} ({parameters}) {kind} SQL SECURITY DEFINER COMMENT '{mark(name)}' {body}"
 
 
-def ensure(link: Connection) -> None:
+def ensure(link: "Connection") -> None:
     """Make anew each procedure that is missing, of another version, or runs as a user who may not exist here.
 
     Whoever could call it before can call it afterwards: MySQL forgets rights to a procedure that is dropped.
     """
+    # Loads a database driver. The program reads the names above, and no preview needs one.
+    from sqlalchemy import text
+
     found = link.execute(
         text(
             "SELECT routine_name, routine_comment FROM information_schema.routines "

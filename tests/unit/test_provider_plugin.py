@@ -164,16 +164,19 @@ def test_a_provider_that_is_told_to_end_says_nothing(number: signal.Signals) -> 
     assert provider.returncode == 0
 
 
-@pytest.fixture(scope="module")
-def loaded_by_a_preview() -> set[str]:
-    """Return the modules that are loaded in a provider that has not met a server yet."""
-    program = (
-        "import sys; from mailinfra.provider import directory, rights, schema, server; print(*sys.modules)"
-    )
+def loaded_after(statement: str) -> set[str]:
+    """Return the modules that are loaded in a new process after a statement."""
+    program = f"import sys; {statement}; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
     )
     return set(done.stdout.split())
+
+
+@pytest.fixture(scope="module")
+def loaded_by_a_preview() -> set[str]:
+    """Return the modules that are loaded in a provider that has not met a server yet."""
+    return loaded_after("from mailinfra.provider import directory, rights, schema, server")
 
 
 @pytest.mark.parametrize("module", ["sqlalchemy", "pymysql", "alembic", "pydantic", "argon2", "zxcvbn"])
@@ -182,3 +185,10 @@ def test_a_preview_that_changes_nothing_waits_for_no_driver(
 ) -> None:
     assert "mailinfra.provider.directory" in loaded_by_a_preview
     assert module not in loaded_by_a_preview, "it is loaded by every preview, and takes a part of a second"
+
+
+def test_the_program_waits_for_no_driver_either() -> None:
+    loaded = loaded_after("import mailinfra; mailinfra.MailServer; mailinfra.load")
+    assert "mailinfra.components.mailserver" in loaded
+    found = loaded & {"sqlalchemy", "pymysql", "alembic", "argon2", "zxcvbn", "ruamel"}
+    assert not found, "they are loaded by every preview, and take a part of a second"
