@@ -4,6 +4,7 @@ Owns the way from JSON to steps. Does not own what a step means (the modules bes
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,6 +22,9 @@ ECHOES = ("an unhandled error occurred", "preview failed", "update failed")
 
 HABITS = ("The provider for this resource has inputs that are not known during preview",)
 """Warnings that every first preview has: the database's server is made by this very update."""
+
+PROTECTED = re.compile(r'resource "(?P<urn>urn:[^"]+)"\s[^.]*\bprotect(ed|ion)\b')
+"""What the engine says where a change would let go of a resource that the state protects."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +120,7 @@ def read(stack: str, answer: str, resources: Sequence[Mapping[str, Any]]) -> Pla
         elif severity == "warning":
             warnings.append(text)
         elif severity == "error":
-            errors.append(text)
+            errors.append(_in_words(text))
     told = [text for text in errors if not text.startswith(ECHOES)]
     return Plan(
         stack=stack,
@@ -125,6 +129,19 @@ def read(stack: str, answer: str, resources: Sequence[Mapping[str, Any]]) -> Pla
         warnings=[text for text in dict.fromkeys(warnings) if not text.startswith(HABITS)],
         errors=list(dict.fromkeys(told or errors)),
         resources=resources,
+    )
+
+
+def _in_words(error: str) -> str:
+    """Return an error as it is told to people: the engine's remedy for protection edits the state by hand."""
+    found = PROTECTED.search(error)
+    if not found:
+        return error
+    name = found["urn"].rpartition("::")[2]
+    return (
+        f"{name} holds data and is protected (storage.onDestroy: protect), and this change lets go of it. "
+        "Set storage.onDestroy: retain with all else as it was, run `make up`, and make this change then: "
+        "the data stays where it is."
     )
 
 

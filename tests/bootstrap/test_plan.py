@@ -319,6 +319,19 @@ def test_an_error_that_nothing_explains_is_shown_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
+    "refusal",
+    ["cannot be deleted\nbecause it is protected.", "as it is currently marked for protection."],
+)
+def test_a_change_that_lets_go_of_protected_data_is_told_with_a_way_that_keeps_it(refusal: str) -> None:
+    urn = "urn:pulumi:dev::mailinfra::mailinfra:index:Dovecot$docker:index/volume:Volume::mail-dovecot-mail"
+    said = f'error: Preview failed: resource "{urn}"\n{refusal} To unprotect it, run `pulumi state unprotect`'
+    (error,) = plan(diagnostics=[{"severity": "error", "message": said}]).errors
+    assert error.startswith("mail-dovecot-mail holds data and is protected (storage.onDestroy: protect)")
+    assert "Set storage.onDestroy: retain" in error
+    assert "unprotect" not in error
+
+
+@pytest.mark.parametrize(
     ("terminal", "yes", "env", "is_new", "asked"),
     [
         (True, False, {}, False, True),

@@ -431,6 +431,13 @@ def test_edits_of_settings(
 def test_mail_in_another_place_and_accounts_of_somebody_else(
     stack: Stack, folder: Path, pytestconfig: pytest.Config
 ) -> None:
+    made_so(
+        stack,
+        pytestconfig,
+        lambda settings: set_in(settings, "storage.onDestroy", "retain"),
+        ["storage.onDestroy: protect -> retain"],
+    )
+
     def edit(settings: Settings) -> None:
         set_in(settings, "storage", {"onDestroy": "retain", "mail": {"hostPath": str(folder)}})
         set_in(settings, "accounts", "external")
