@@ -15,6 +15,7 @@ from mailinfra.components.accounts import Accounts, AccountsArgs
 from mailinfra.components.certificates import Certificates, CertificatesArgs
 from mailinfra.components.database import Database, DatabaseArgs
 from mailinfra.components.database.server import ExistingServer, OwnServer
+from mailinfra.components.dkim import DkimKeys, DkimKeysArgs
 from mailinfra.components.dns import dns_records
 from mailinfra.components.dovecot import Dovecot, DovecotArgs
 from mailinfra.components.network import DOVECOT, MYSQL, POSTFIX, WEBMAIL, docker_networks
@@ -165,6 +166,7 @@ class MailServer(ComponentResource):
             ),
             child,
         )
+        DkimKeys(f"{name}-dkim", DkimKeysArgs(dkim=server.dkim), child)
         Roundcube(
             f"{name}-roundcube",
             RoundcubeArgs(

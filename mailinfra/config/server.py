@@ -10,6 +10,7 @@ from pydantic import Field
 
 from mailinfra.config.accounts.lists import AccountsConfig
 from mailinfra.config.certificate import CertificateConfig, covers
+from mailinfra.config.dkim import DkimConfig
 from mailinfra.config.images import ImagesConfig
 from mailinfra.config.mail import LimitsConfig, ReceivingConfig, SmarthostConfig, WebmailConfig
 from mailinfra.config.model import Items, ListOrWord, Mistake, Model, Word
@@ -65,6 +66,9 @@ class ServerConfig(Model):
 
     webmail: WebmailConfig = WebmailConfig()
     """How webmail is reached."""
+
+    dkim: DkimConfig = DkimConfig()
+    """What signs the mail that users send."""
 
     resolvers: Annotated[Items[ResolverAddress], ListOrWord("host")] = Field(
         default=(), examples=[["192.0.2.53"]]

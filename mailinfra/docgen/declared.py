@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 from pulumi.runtime import mocks, rpc
@@ -22,10 +22,14 @@ from mailinfra.config.load import Secrets
 from mailinfra.config.network import NETWORKS
 from mailinfra.config.server import ServerConfig
 
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+
 PROJECT, STACK = "mailinfra", "prod"
 
 CONTAINER = "docker:index/container:Container"
 NETWORK = "docker:index/network:Network"
+PRIVATE_KEY = "tls:index/privateKey:PrivateKey"
 
 COMPUTED = (
     "base64",
@@ -182,6 +186,37 @@ def _ports(client: Container, peer: str) -> Iterator[int]:
             yield int(client.environment[f"{front}_PORT"])
 
 
+def sample_key(algorithm: str, name: str) -> dict[str, str]:
+    """Return what the program reads of a generated key: `name` in place of a PEM that it only hands on."""
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+        PublicFormat,
+    )
+
+    key = _sample(algorithm)
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return {
+        "publicKeyPem": public.decode(),
+        "privateKeyPem": private.decode() if algorithm == "ED25519" else name,
+    }
+
+
+@cache
+def _sample(algorithm: str) -> "PrivateKeyTypes":
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+    if algorithm == "RSA":
+        return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return (
+        ed25519.Ed25519PrivateKey.generate()
+        if algorithm == "ED25519"
+        else ec.generate_private_key(ec.SECP256R1())
+    )
+
+
 @contextmanager
 def event_loop() -> Iterator[None]:
     """Make a new event loop the current one, for a program under Pulumi's mocks, and close it afterwards.
@@ -215,6 +250,8 @@ class _Listener(mocks.Mocks):
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         self.heard.append((args.typ, args.name, _plain(args.inputs)))
         computed = {**dict.fromkeys(COMPUTED, args.name), "initialPasswords": {}}
+        if args.typ == PRIVATE_KEY:
+            computed |= sample_key(args.inputs["algorithm"], args.name)
         return args.name, {**computed, **args.inputs}
 
 

@@ -11,7 +11,7 @@ from pulumi.runtime import mocks
 from pulumi.runtime.proto.resource_pb2 import RegisterResourceOutputsRequest, RegisterResourceRequest
 from pulumi.runtime.rpc import _special_secret_sig, _special_sig_key
 
-from mailinfra.docgen.declared import event_loop
+from mailinfra.docgen.declared import event_loop, sample_key
 
 CONTAINER = "docker:index/container:Container"
 IMAGE = "docker:index/remoteImage:RemoteImage"
@@ -34,7 +34,7 @@ class Answers(mocks.Mocks):
         elif args.typ == "random:index/randomBytes:RandomBytes":
             computed["hex"] = computed["base64"] = f"generated-{args.name}"
         elif args.typ == "tls:index/privateKey:PrivateKey":
-            computed["privateKeyPem"] = f"key of {args.name}"
+            computed |= sample_key(args.inputs["algorithm"], f"key of {args.name}")
         elif args.typ == "tls:index/certRequest:CertRequest":
             computed["certRequestPem"] = f"request of {args.name}"
         elif args.typ in {

@@ -171,7 +171,7 @@ FACTS: dict[str, dict[str, Fact]] = {
         "user": REPLACES_UNREAD,
     },
     PASSWORD: {"length": REPLACES_UNREAD, "special": REPLACES_UNREAD},
-    KEY: {"algorithm": REPLACES_UNREAD, "ecdsaCurve": REPLACES_UNREAD},
+    KEY: {"algorithm": REPLACES_UNREAD, "ecdsaCurve": REPLACES_UNREAD, "rsaBits": REPLACES_UNREAD},
     REQUEST: {
         "dnsNames[*]": REPLACES_UNREAD,
         "ipAddresses": REPLACES_UNREAD,  # empty and absent are two

@@ -23,6 +23,7 @@ SECTIONS: dict[str, set[str]] = {
     "components.certificates": {"config.certificate"},
     # A hook that runs in this program drops stale users over the provider's connection.
     "components.database": {"config.storage", "provider"},
+    "components.dkim": {"config.dkim"},
     "components.dns": set(),
     "components.dovecot": {"config.mail", "config.network", "config.storage"},
     "components.network": {"config.network"},
