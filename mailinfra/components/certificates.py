@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi_tls as tls
-from pulumi import ComponentResource, Output, ResourceOptions
+from pulumi import ComponentResource, Input, Output, ResourceOptions
 
 from mailinfra.components.handles import Identity
 from mailinfra.config.certificate import CertificateConfig
@@ -59,6 +59,9 @@ class Certificates(ComponentResource):
     """The same as `public` with an RSA key, for other servers that know no other; None where the certificate
     comes from elsewhere."""
 
+    public_keys: Sequence[Input[str]]
+    """PEM of the public half of each key that the mail daemons show, for the DNS."""
+
     inner: Identity
     """What the database shows on the inner network; the stack's own CA signed it, always."""
 
@@ -66,7 +69,7 @@ class Certificates(ComponentResource):
         super().__init__("mailinfra:index:Certificates", name, None, opts)
         child = ResourceOptions(parent=self)
 
-        ca_key = _key(f"{name}-ca", child)
+        ca_key: Output[str] = Output.secret(_key(f"{name}-ca", child).private_key_pem)
         ca = tls.SelfSignedCert(
             f"{name}-ca-certificate",
             private_key_pem=ca_key,
@@ -81,17 +84,22 @@ class Certificates(ComponentResource):
         )
         authority = _Authority(certificate=ca.cert_pem, key=ca_key)
         inner_names = ["localhost", *args.inner_names]
-        self.inner = authority.issue(f"{name}-inner", inner_names, ["127.0.0.1"], child)
+        inner_key = _key(f"{name}-inner", child)
+        self.inner = authority.issue(f"{name}-inner", inner_key, inner_names, ["127.0.0.1"], child)
         self.older = None
         if args.files is None:
-            self.public = authority.issue(f"{name}-public", [args.hostname], [], child)
-            self.older = authority.issue(f"{name}-older", [args.hostname], [], child, rsa=True)
+            key, older = _key(f"{name}-public", child), _key(f"{name}-older", child, rsa=True)
+            self.public = authority.issue(f"{name}-public", key, [args.hostname], [], child)
+            self.older = authority.issue(f"{name}-older", older, [args.hostname], [], child, rsa=True)
+            self.public_keys = [key.public_key_pem, older.public_key_pem]
         else:
             self.public = self.webmail = _read(args.files)
+            self.public_keys = [args.files.public_key()]
         if args.webmail_files is not None:
             self.webmail = _read(args.webmail_files)
         elif args.files is None:
-            self.webmail = authority.issue(f"{name}-webmail", [args.hostname], [], child)
+            webmail_key = _key(f"{name}-webmail", child)
+            self.webmail = authority.issue(f"{name}-webmail", webmail_key, [args.hostname], [], child)
         self.register_outputs(
             {
                 "ca": self.inner.ca,
@@ -114,6 +122,7 @@ class _Authority:
     def issue(
         self,
         name: str,
+        private: tls.PrivateKey,
         names: Sequence[str],
         addresses: Sequence[str],
         child: ResourceOptions,
@@ -122,7 +131,7 @@ class _Authority:
     ) -> Identity:
         """Return what a server shows that is reached under `names` and `addresses`; with `rsa` its key also
         serves the suites without forward secrecy."""
-        key = _key(name, child, rsa=rsa)
+        key: Output[str] = Output.secret(private.private_key_pem)
         request = tls.CertRequest(
             f"{name}-request",
             private_key_pem=key,
@@ -152,10 +161,7 @@ def _read(files: CertificateConfig) -> Identity:
     )
 
 
-def _key(name: str, child: ResourceOptions, *, rsa: bool = False) -> Output[str]:
-    key = (
-        tls.PrivateKey(f"{name}-key", algorithm="RSA", opts=child)  # of 2048 bits
-        if rsa
-        else tls.PrivateKey(f"{name}-key", algorithm="ECDSA", ecdsa_curve="P256", opts=child)
-    )
-    return Output.secret(key.private_key_pem)
+def _key(name: str, child: ResourceOptions, *, rsa: bool = False) -> tls.PrivateKey:
+    if rsa:
+        return tls.PrivateKey(f"{name}-key", algorithm="RSA", opts=child)  # of 2048 bits
+    return tls.PrivateKey(f"{name}-key", algorithm="ECDSA", ecdsa_curve="P256", opts=child)

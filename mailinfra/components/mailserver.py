@@ -16,14 +16,14 @@ from mailinfra.components.certificates import Certificates, CertificatesArgs
 from mailinfra.components.database import Database, DatabaseArgs
 from mailinfra.components.database.server import ExistingServer, OwnServer
 from mailinfra.components.dkim import DkimKeys, DkimKeysArgs
-from mailinfra.components.dns import dns_records
+from mailinfra.components.dns import DnsArgs, dns_records
 from mailinfra.components.dovecot import Dovecot, DovecotArgs
 from mailinfra.components.network import DOVECOT, MYSQL, POSTFIX, WEBMAIL, docker_networks
 from mailinfra.components.own_provider import Provider
 from mailinfra.components.policy import Policy
 from mailinfra.components.postfix import Postfix, PostfixArgs
 from mailinfra.components.roundcube import Roundcube, RoundcubeArgs
-from mailinfra.config.certificate import CertificateConfig
+from mailinfra.config.certificate import CertificateConfig, authorities
 from mailinfra.config.load import Secrets
 from mailinfra.config.network import DATABASE, DEPLOYMENT, INNER
 from mailinfra.config.server import ServerConfig
@@ -57,8 +57,9 @@ class MailServer(ComponentResource):
     ca_certificate: Output[str]
     """PEM of the CA to trust; empty where a public one signed the certificate."""
 
-    dns_records: Sequence[Mapping[str, Any]]
-    """Records that the domains need: name, type, ttl, value and, for an MX, priority."""
+    dns_records: Output[Sequence[Mapping[str, Any]]]
+    """Records that the domains need: zone, name, type, ttl, value, priority of an MX or SRV, what it is for
+    and how urgent it is."""
 
     def __init__(self, name: str, args: MailServerArgs, opts: ResourceOptions | None = None) -> None:
         policy = Policy(args.server.storage.on_destroy)
@@ -166,7 +167,7 @@ class MailServer(ComponentResource):
             ),
             child,
         )
-        DkimKeys(f"{name}-dkim", DkimKeysArgs(dkim=server.dkim), child)
+        dkim = DkimKeys(f"{name}-dkim", DkimKeysArgs(dkim=server.dkim), child)
         Roundcube(
             f"{name}-roundcube",
             RoundcubeArgs(
@@ -190,13 +191,12 @@ class MailServer(ComponentResource):
 
         policy.enforce()
 
-        domains = [domain.name for domain in server.accounts.domains] if server.accounts else []
         self.endpoints = _endpoints(server)
         self.mailboxes = accounts.initial_passwords if accounts else Output.secret({})
         self.ca_certificate = Output.from_input(certificates.public.ca)
-        self.dns_records = [
-            record.output() for record in dns_records(server.hostname, server.addresses, domains)
-        ]
+        self.dns_records = Output.all(dkim.public_records, *certificates.public_keys).apply(
+            lambda known: [record.output() for record in dns_records(_dns(server, known[0], known[1:]))]
+        )
         self.register_outputs(
             {
                 "endpoints": self.endpoints,
@@ -222,6 +222,21 @@ def _endpoints(server: ServerConfig) -> dict[str, dict[str, Any]]:
     }
     endpoints["webmail"] = {"url": f"{_webmail_url(server)}/"}
     return endpoints
+
+
+def _dns(server: ServerConfig, dkim_records: Mapping[str, str], keys: Sequence[str]) -> DnsArgs:
+    return DnsArgs(
+        hostname=server.hostname,
+        addresses=server.addresses,
+        domains=[domain.name for domain in server.accounts.domains] if server.accounts else [],
+        ports=server.ports,
+        https_port=443 if server.webmail.reverse_proxy else server.ports.webmail,
+        dkim=server.dkim,
+        dkim_records=dkim_records,
+        certificate_keys=keys,
+        authorities=authorities((server.certificate, server.webmail.certificate)),
+        by_smarthost=server.smarthost is not None,
+    )
 
 
 def _browsers_know(files: CertificateConfig | None) -> bool:

@@ -13,6 +13,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from cryptography.x509.oid import NameOID
 
 UNKNOWN_KIND = "is of a kind that mail programs do not know ({}); use one with an ECDSA (P-256) or RSA key"
 
@@ -80,6 +81,18 @@ def names(path: str) -> list[str] | None:
     except ValueError:
         return None
     return [name.lower() for name in found.get_values_for_type(x509.DNSName)]
+
+
+def issuer(path: str) -> str:
+    """Return the organization that signed a certificate; empty where it names none."""
+    found = certificate(path).issuer.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
+    return str(found[0].value) if found else ""
+
+
+def public_key(path: str) -> str:
+    """Return the PEM of a certificate's public key."""
+    key = certificate(path).public_key()
+    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
 def certificate(path: str) -> x509.Certificate:

@@ -11,6 +11,7 @@ from pulumi import Output
 from mailinfra.components.certificates import Certificates, CertificatesArgs
 from mailinfra.config import pem
 from mailinfra.config.certificate import CertificateConfig
+from mailinfra.docgen.declared import sample_key
 from tests.graph.conftest import Engine, declare, is_secret, plain
 
 KEY = "tls:index/privateKey:PrivateKey"
@@ -154,6 +155,7 @@ def test_webmail_has_a_key_of_its_own_under_the_same_name(engine: Engine) -> Non
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CertificateConfig:
     monkeypatch.setattr(pem, "certificate_fault", lambda path: None)
     monkeypatch.setattr(pem, "key_fault", lambda path, certificate: None)
+    monkeypatch.setattr(pem, "public_key", lambda path: f"public half of {Path(path).name}")
     for name in ("cert", "key", "ca"):
         (tmp_path / name).write_text(f"the {name}\n")
     return chosen(tmp_path)
@@ -199,6 +201,24 @@ def test_webmail_shows_the_files_of_the_mail_daemons_unless_it_has_files_of_its_
         ["the key\n", "the webmail's key\n"],
     ]
     assert not [one.name for one in engine.created(SIGNED) if "webmail" in one.name]
+
+
+def test_the_dns_is_told_every_key_that_the_mail_daemons_show_and_no_other(
+    engine: Engine, files: CertificateConfig, tmp_path: Path
+) -> None:
+    told: list[list[str]] = []
+
+    def program() -> None:
+        own = chosen(tmp_path, certificateFile=str(tmp_path / "web-cert"))
+        args = {"stack": "some", "hostname": "mail.example.test", "inner_names": ["mysql"]}
+        for number, given in enumerate(({}, {"webmail_files": own}, {"files": files, "webmail_files": own})):
+            made = Certificates(f"tls{number}", CertificatesArgs(**args, **given))  # type: ignore[arg-type]
+            Output.all(*made.public_keys).apply(told.append)
+
+    (tmp_path / "web-cert").write_text("the webmail's certificate\n")
+    declare(program)
+    both = [sample_key(kind, "")["publicKeyPem"] for kind in ("ECDSA", "RSA")]
+    assert sorted(told) == sorted([both, both, ["public half of cert"]])
 
 
 def test_a_comment_in_another_encoding_breaks_no_file(engine: Engine, files: CertificateConfig) -> None:

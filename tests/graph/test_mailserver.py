@@ -279,6 +279,8 @@ def test_browsers_are_told_to_insist_on_https_where_they_know_the_ca_anyway(
 ) -> None:
     monkeypatch.setattr(CertificateConfig, "contradictions", lambda _: iter(()))
     monkeypatch.setattr(CertificateConfig, "names", lambda _: None)
+    monkeypatch.setattr(CertificateConfig, "authority", lambda _: None)
+    monkeypatch.setattr(CertificateConfig, "public_key", lambda _: "")
     given = {name: str(tmp_path / name) for name in ("certificateFile", "keyFile", *["caFile"] * with_ca)}
     for file in given.values():
         Path(file).write_text("some pem\n")
@@ -315,11 +317,14 @@ def test_tables_come_before_rights_and_rows(built: Engine) -> None:
 
 
 def test_the_records_name_the_host_and_every_domain(engine: Engine) -> None:
-    servers: list[mailserver.MailServer] = []
-    declare(lambda: servers.append(build()))
-    records = {(record["type"], record["name"], record["value"]) for record in servers[0].dns_records}
+    found: list[Any] = []
+    declare(lambda: build().dns_records.apply(found.extend))
+    records = {(record["type"], record["name"], record["value"]) for record in found}
     assert ("A", "mail.example.test", "192.0.2.25") in records
     assert ("MX", "example.test", "mail.example.test") in records
+    (text,) = [value for kind, name, value in records if name == "rsa-1._domainkey.example.test"]
+    assert text.startswith("v=DKIM1; k=rsa; p=")
+    assert len([value for kind, _, value in records if kind == "TLSA"]) == 2, "port 25 shows two keys"
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from mailinfra.config import chain
+from mailinfra.config.certificate import CertificateConfig, authorities
 from tests.unit.form import accepted, form, refused
 
 NOW = datetime.now(UTC)
@@ -20,13 +21,18 @@ Maker = Callable[..., dict[str, str]]
 
 
 def certificate(
-    key: ec.EllipticCurvePrivateKey, names: list[str], first: datetime, last: datetime
+    key: ec.EllipticCurvePrivateKey,
+    names: list[str],
+    first: datetime,
+    last: datetime,
+    issuer: str = "",
 ) -> x509.Certificate:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail.example.test")])
+    organization = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, issuer)] if issuer else []
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
-        .issuer_name(subject)
+        .issuer_name(x509.Name([*organization, *subject]))
         .public_key(key.public_key())
         .serial_number(1)
         .not_valid_before(first)
@@ -55,7 +61,11 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Maker:
     monkeypatch.setattr(chain, "public_roots", lambda: None)  # who signed them is test_config_chain.py's
 
     def make(
-        *names: str, first: datetime = NOW - DAY, last: datetime = NOW + DAY, passphrase: bytes | None = None
+        *names: str,
+        first: datetime = NOW - DAY,
+        last: datetime = NOW + DAY,
+        passphrase: bytes | None = None,
+        issuer: str = "",
     ) -> dict[str, str]:
         key = ec.generate_private_key(ec.SECP256R1())
         encryption = (
@@ -63,7 +73,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Maker:
         )
         form_of_key = serialization.PrivateFormat.PKCS8
         Path("key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, form_of_key, encryption))
-        made = certificate(key, list(names), first, last)
+        made = certificate(key, list(names), first, last, issuer)
         Path("cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
         return {"certificateFile": "cert.pem", "keyFile": "key.pem"}
 
@@ -200,3 +210,40 @@ def test_a_common_name_alone_names_no_host(files: Maker) -> None:
         "server.hostname: 'mail.example.test' is not named by cert.pem, which names no host at all; "
         "get one for this name, or use one of those"
     ]
+
+
+@pytest.mark.parametrize(
+    ("issuer", "with_ca", "named"),
+    [
+        ("Let's Encrypt", False, ["letsencrypt.org"]),
+        ("Sectigo Limited", False, ["sectigo.com"]),
+        ("Somebody New", False, []),
+        ("", False, []),
+        ("Somebody New", True, [";"]),
+    ],
+)
+def test_caa_names_who_signed_the_certificate(
+    files: Maker, issuer: str, *, with_ca: bool, named: list[str]
+) -> None:
+    given = files("mail.example.test", issuer=issuer)
+    found = CertificateConfig.model_construct(
+        certificate_file=given["certificateFile"],
+        key_file=given["keyFile"],
+        ca_file=given["certificateFile"] if with_ca else None,
+    )
+    assert authorities([found, None]) == named
+    assert found.public_key().startswith("-----BEGIN PUBLIC KEY-----")
+
+
+def test_caa_names_the_webmails_authority_too_and_none_where_one_is_not_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    signed = {"a": "letsencrypt.org", "b": "digicert.com", "own": ";", "new": None}
+    monkeypatch.setattr(CertificateConfig, "authority", lambda self: signed[self.certificate_file])
+
+    def by(*names: str) -> list[str]:
+        return authorities([CertificateConfig.model_construct(certificate_file=name) for name in names])
+
+    assert by("a", "b") == ["digicert.com", "letsencrypt.org"]
+    assert by("a", "own") == ["letsencrypt.org"]
+    assert by("a", "new") == []

@@ -24,7 +24,7 @@ SECTIONS: dict[str, set[str]] = {
     # A hook that runs in this program drops stale users over the provider's connection.
     "components.database": {"config.storage", "provider"},
     "components.dkim": {"config.dkim"},
-    "components.dns": set(),
+    "components.dns": {"config.dkim", "config.mta_sts", "config.network"},
     "components.dovecot": {"config.mail", "config.network", "config.storage"},
     "components.network": {"config.network"},
     "components.postfix": {"config.mail", "config.network"},
