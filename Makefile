@@ -10,13 +10,13 @@ RUN := +
 endif
 MAKEFLAGS += --no-print-directory
 unexport MAKEFLAGS
-COMMANDS := up preview destroy env test test-interruptions check bench docs lock stop
+COMMANDS := up preview destroy env dns dns-check test test-interruptions check bench docs lock stop
 
 .DEFAULT_GOAL := help
 .PHONY: help $(COMMANDS)
 
 $(COMMANDS):
-	$(RUN)@trap : INT; $(PYTHON) -m bootstrap $@ --stack "$(STACK)" --purge "$(PURGE)" --takeover "$(TAKEOVER)" --diff "$(DIFF)" --yes "$(YES)" --long "$(LONG)" || exit 1
+	$(RUN)@trap : INT; $(PYTHON) -m bootstrap $@ --stack "$(STACK)" --purge "$(PURGE)" --takeover "$(TAKEOVER)" --diff "$(DIFF)" --yes "$(YES)" --long "$(LONG)" --resolver "$(RESOLVER)" || exit 1
 
 help: ## Every command with what it does.
 	$(RUN)@$(PYTHON) -m bootstrap --help

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from bootstrap import checks, health, loopback, repair, summary, volumes
+from bootstrap import checks, health, loopback, records, repair, rotation, summary, volumes
 from bootstrap.commands import pass_through
 from bootstrap.docker_engine import stop_docker, version
 from bootstrap.machine import Machine
@@ -20,7 +20,7 @@ from bootstrap.plan.engine import Plan
 from bootstrap.ports import require_free_ports
 from bootstrap.problem import Problem
 from bootstrap.pulumi_cli import Absent, stack_file
-from bootstrap.ready import Ready, ready, ready_for_tests, updating
+from bootstrap.ready import Ready, ready, ready_for_tests, ready_to_read, updating
 from bootstrap.report import Report
 from bootstrap.subnets import require_free_subnets
 from bootstrap.survey import survey
@@ -45,6 +45,7 @@ def bring_up(it: Ready, arguments: argparse.Namespace, *, takeover: bool, diff: 
     plan = it.pulumi.plan(it.stack)
     if not show_plan(it, plan, diff):
         return 1
+    rotation.refuse(it.pulumi, plan, arguments.resolver.split())
     if consent.asks(plan, yes=yes) and not consent.agrees(machine.report, sys.stdin.readline):
         return 1
     if plan.is_new:
@@ -165,6 +166,23 @@ def env(machine: Machine, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def dns(machine: Machine, arguments: argparse.Namespace) -> int:
+    """Show the DNS records that the stack needs, and write them as zone files."""
+    it = ready_to_read(machine, arguments.stack)
+    machine.report.say()
+    if code := records.show(it.pulumi, it.stack):
+        return code
+    machine.report.say(f"{command('dns-check', arguments)} compares them with what the DNS answers.")
+    return 0
+
+
+def dns_check(machine: Machine, arguments: argparse.Namespace) -> int:
+    """Ask the DNS for the records that the stack needs; end with 1 where a required one is not right."""
+    it = ready_to_read(machine, arguments.stack)
+    machine.report.say()
+    return records.check(it.pulumi, it.stack, arguments.resolver.split())
+
+
 def test(machine: Machine, arguments: argparse.Namespace) -> int:
     """Run all tests, tier by tier; with --long those that take many minutes, too."""
     return checks.test(machine, ready_for_tests(machine), long=switch("LONG", arguments.long))
@@ -228,8 +246,9 @@ def stop(machine: Machine, _: argparse.Namespace) -> int:
 COMMANDS: Mapping[str, Callable[[Machine, argparse.Namespace], int]] = {
     **{
         command.__name__: command
-        for command in (up, preview, destroy, env, test, check, bench, docs, lock, running, stop)
+        for command in (up, preview, destroy, env, dns, test, check, bench, docs, lock, running, stop)
     },
+    "dns-check": dns_check,
     "test-interruptions": interruptions,
 }
 
@@ -252,6 +271,9 @@ def main(words: Sequence[str]) -> int:
         )
         one.add_argument("--diff", default="", help="with preview and up: show every property, too")
         one.add_argument("--long", default="", help="with test: the tests that take many minutes, too")
+        one.add_argument(
+            "--resolver", default="", help="with dns-check and up: ask these, ADDRESS or ADDRESS@PORT"
+        )
         one.add_argument("--yes", default="", help="with up: do not ask before a server with mail is changed")
     arguments = parser.parse_args(words)
     # What `env` prints is for a shell to evaluate, so all else goes where a person reads it.

@@ -10,6 +10,7 @@ from bootstrap.problem import Problem
 NEED = "Test clients"
 
 PROGRAMS = {
+    "bind9-utils": ("named-checkzone",),
     "chromium": ("chromium", "chromium-browser", "google-chrome"),
     "curl": ("curl",),
     "openssl": ("openssl",),

@@ -26,6 +26,7 @@ REMEDIES = {
     "incorrect passphrase": "The stack file's encryptionsalt belongs to another passphrase: set"
     " PULUMI_CONFIG_PASSPHRASE_FILE to its file, or remove that line if the stack has no secrets yet",
     "no stack named": "make up brings it into being; pulumi stack ls shows those that exist",
+    "does not have output property": "The stack is not up, or from before this output: make up",
     "locked by": "Wait for the other update; if none runs, pulumi cancel removes the lock",
 }
 """What Pulumi says -> what a person does about it."""

@@ -61,13 +61,31 @@ def ready_for_tests(machine: Machine) -> Mapping[str, str]:
     return {**environment.over(machine.env), "MAILINFRA_TEST_STACK": chosen}
 
 
+def ready_to_read(machine: Machine, stack: str) -> Ready:
+    """Bring what reading a stack's state needs, without Docker; the stack is the named, else the selected
+    one, and no other one is selected."""
+    with alone(machine):
+        environment, pulumi = composed(machine, bring_state)
+        chosen = stack or pulumi.selected()
+        if not chosen:
+            raise Problem("no stack is selected", "Name one, as in make dns STACK=prod; make up makes one")
+        machine.report.found("Stack", chosen)
+    return Ready(pulumi=pulumi, environment=environment, stack=chosen)
+
+
 def prepare(machine: Machine, state: Callable[[Machine], Mapping[str, str]]) -> tuple[Environment, Pulumi]:
     """Bring packages, engine, plugins, state and the Docker engine."""
+    made = composed(machine, state)
+    bring_docker(machine)
+    return made
+
+
+def composed(machine: Machine, state: Callable[[Machine], Mapping[str, str]]) -> tuple[Environment, Pulumi]:
+    """Bring packages, engine, plugins and state."""
     bring_packages(machine)
     engine = bring_engine(machine)
     plugins = bring_plugins(machine, engine)
     environment = compose(machine, engine, plugins, state(machine))
-    bring_docker(machine)
     inside = replace(machine, env=environment.over(machine.env))
     return environment, Pulumi(machine=inside, engine=engine)
 

@@ -69,7 +69,7 @@ def lines(
     if certificate:
         yield _row("CA certificate", f"{certificate}  (for mail programs and browsers to trust)")
     if outputs.get("dns_records"):
-        yield _row("DNS records", "pulumi stack output dns_records")
+        yield _row("DNS records", f"make dns{of}, and make dns-check{of} once they are written")
     yield ""
     yield f'Next: eval "$(make env{of})" puts pulumi on the PATH, for pulumi preview, up, refresh, destroy.'
     yield f"Edit Pulumi.{stack}.yaml, see what would change with make preview{of}, do it with make up{of}."

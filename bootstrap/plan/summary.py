@@ -10,6 +10,7 @@ from bootstrap.plan.accounts import accounts
 from bootstrap.plan.daemons import MEANWHILE, Daemon, daemons
 from bootstrap.plan.data import data, renewed
 from bootstrap.plan.engine import SERVER, Plan
+from bootstrap.plan.keys import signatures
 from bootstrap.plan.settings import changes, is_recorded_first
 
 MOST_LINES = 40
@@ -46,6 +47,7 @@ def parts(plan: Plan, there: Sequence[str] = ()) -> Iterator[Part]:
     yield Part(title="Settings", lines=list(_settings(plan)))
     yield Part(title="Daemons", lines=[line for one in daemons(plan) for line in _daemon(one)])
     yield Part(title="Certificates", lines=[] if plan.is_new else renewed(plan))
+    yield Part(title="Signatures", lines=signatures(plan))
     yield Part(title="Accounts", lines=rows.lines)
     touched = [*kept.lines, *(f"mail goes along with its mailbox: {one}" for one in rows.moved)]
     touched += [f"mail of {one} is deleted" for one in rows.erased]

@@ -1,7 +1,7 @@
 """DNS: the records that the domains of a mail server need.
 
 Owns what they are, as data, what each is for and how urgent it is. Does not own a zone: a person, or another
-program, writes them there. Nor the form of a zone file, or whether the DNS has them (mailinfra/cli/).
+program, writes them there. Nor the form of a zone file, or whether the DNS has them (mailinfra/cli/dns/).
 """
 
 import base64
@@ -313,7 +313,7 @@ def _services(ports: PortsConfig, hostname: str, domain: str, zone: str) -> Iter
 def _set_up(args: DnsArgs, domain: str, zone: str, taken: Collection[str]) -> Iterator[DnsRecord]:
     """Return where mail programs ask for the settings of an account; names that are `taken` lead here
     already."""
-    for name, programs in (("autoconfig", "Thunderbird and its kin"), ("autodiscover", "Outlook")):
+    for name, program in (("autoconfig", "Thunderbird"), ("autodiscover", "Outlook")):
         full = f"{name}.{domain}"
         if full not in taken:
             yield DnsRecord(
@@ -321,7 +321,7 @@ def _set_up(args: DnsArgs, domain: str, zone: str, taken: Collection[str]) -> It
                 name=full,
                 type="CNAME",
                 value=args.hostname,
-                purpose=f"Where {programs} ask for an account's settings; the certificate has to name it.",
+                purpose=f"Where {program} asks for an account's settings; the certificate has to name it.",
                 urgency=Urgency.OPTIONAL,
             )
     yield DnsRecord(

@@ -59,7 +59,7 @@ def make(*words: str, python: str) -> subprocess.CompletedProcess[str]:
 
 def test_make_passes_its_variables_on() -> None:
     done = make("-n", "destroy", "STACK=second", "PURGE=1", python="python3")
-    passed = '--stack "second" --purge "1" --takeover "" --diff "" --yes "" --long ""'
+    passed = '--stack "second" --purge "1" --takeover "" --diff "" --yes "" --long "" --resolver ""'
     assert f"python3 -m bootstrap destroy {passed} ||" in done.stdout
 
 

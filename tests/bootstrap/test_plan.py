@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bootstrap.plan import consent
+from bootstrap.plan import consent, keys
 from bootstrap.plan.daemons import AWAY_SECONDS, INNER_STEP, PORTS, WITHOUT_NETWORK_SECONDS
 from bootstrap.plan.engine import Plan, read
 from bootstrap.plan.summary import MOST_LINES, page
@@ -373,3 +373,97 @@ def test_the_words_know_every_port_of_the_program() -> None:
     assert inside - set(PORTS) == {24, 4523}, "LMTP and the listener for logins are never published"
     assert set(PORTS) <= inside
     assert INNER_STEP == place.INNER_STEP
+
+
+# DKIM keys
+
+KEYS = "$mailinfra:index:DkimKeys$tls:index/privateKey:PrivateKey::mail-dkim-"
+
+
+def with_keys(**states: str) -> dict[str, Any]:
+    """Return settings with these keys; an underscore stands for the hyphen of a selector."""
+    keys = {name.replace("_", "-"): value for name, value in states.items()}
+    return {**SETTINGS, "dkim": {"keys": keys}}
+
+
+def rotated(old: dict[str, Any], new: dict[str, Any], **more: Any) -> Plan:
+    """Return the plan of an edit of `dkim.keys`, with the keys made and removed that it asks for."""
+    before, after = old["dkim"]["keys"], new["dkim"]["keys"]
+    steps = [step("update", "::mail", {"settings": old}, {"settings": {**new, **more}})]
+    steps += [step("create", KEYS + one, None, {}) for one in after if one not in before]
+    steps += [step("delete", KEYS + one, {}) for one in before if one not in after]
+    made = [{"type": "tls:index/privateKey:PrivateKey", "urn": START + KEYS + one} for one in before]
+    return plan(*steps, resources=[*state(old), *made])
+
+
+ONE, TWO = with_keys(rsa_1="signing"), with_keys(rsa_1="signing", rsa_2="published")
+TURNED = with_keys(rsa_1="retired", rsa_2="signing")
+DONE = with_keys(rsa_2="signing")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said", "asked"),
+    [
+        (ONE, TWO, "rsa-2 is made: write its record (make dns); it signs once it is 'signing'", []),
+        (TWO, TURNED, "rsa-2: signs from now on; make up asks the DNS first", ["rsa-2"]),
+        (TWO, TURNED, "rsa-1: signs no more; leave its record in the DNS for 7 days", ["rsa-2"]),
+        (TURNED, DONE, "rsa-1 is gone for good: remove its record", []),
+        (TURNED, TWO, "rsa-1: signs from now on", ["rsa-1"]),
+        (TURNED, TWO, "rsa-2: stays in the DNS and does not sign", ["rsa-1"]),
+    ],
+)
+def test_each_step_of_a_rotation_is_explained_and_none_is_refused(
+    old: dict[str, Any], new: dict[str, Any], said: str, asked: list[str]
+) -> None:
+    found = rotated(old, new)
+    assert said in "\n".join(page(found))
+    assert keys.faults(found) == []
+    assert keys.switched(found) == asked
+
+
+def test_a_key_that_signs_is_retired_before_it_goes() -> None:
+    found = rotated(TWO, with_keys(rsa_2="signing"))
+    (fault,) = keys.faults(found)
+    assert fault.what.startswith("rsa-1 signs until now, and mail on its way could not be verified")
+    assert "`rsa-1: retired` first" in fault.remedy
+    assert "make up refuses: rsa-1 signs until now" in "\n".join(page(found))
+
+
+def test_a_key_is_published_before_it_signs() -> None:
+    (fault,) = keys.faults(rotated(ONE, TURNED))
+    assert fault.what == "rsa-2 would sign, and has never been in the DNS"
+    assert "`rsa-2: published` first" in fault.remedy
+
+
+def test_a_key_that_would_be_replaced_is_refused() -> None:
+    made = [{"type": "tls:index/privateKey:PrivateKey", "urn": f"{START}{KEYS}rsa-1"}]
+    found = plan(step("replace", f"{KEYS}rsa-1", {}, {}), resources=[*state(ONE), *made])
+    (fault,) = keys.faults(found)
+    assert "another key would take the place of rsa-1" in fault.what
+
+
+def test_the_first_keys_of_a_server_sign_at_once() -> None:
+    """Unsigned until now, or signed by a key that nobody finds yet: mail is no worse for it."""
+    first = step("update", "::mail", {"settings": SETTINGS}, {"settings": ONE})
+    found = plan(first, step("create", f"{KEYS}rsa-1", None, {}))
+    assert keys.faults(found) == []
+    assert keys.switched(found) == []
+    assert "rsa-1 is made and signs: write its record at once (make dns)" in "\n".join(page(found))
+    new = plan(step("create", "::mail", None, {"settings": ONE}), resources=[])
+    assert (keys.faults(new), keys.signatures(new)) == ([], [])
+
+
+@pytest.mark.parametrize(("new", "more"), [(with_keys(), {}), (with_keys(), {"filtering": False})])
+def test_whoever_turns_signing_off_is_not_refused(new: dict[str, Any], more: dict[str, Any]) -> None:
+    found = rotated(ONE, new, **more)
+    assert keys.faults(found) == []
+    assert "rsa-1 is gone for good" in "\n".join(page(found))
+
+
+def test_a_machine_without_dns_is_not_asked() -> None:
+    assert keys.asks_dns(rotated(TWO, TURNED))
+    assert not keys.asks_dns(rotated(TWO, TURNED, receiving={"checkDomains": False}))
+
+
+def test_other_edits_say_nothing_of_signatures() -> None:
+    assert "Signatures" not in words(changed(limits={"recipients": 150}))

@@ -11,6 +11,7 @@ import pulumi
 import pytest
 from pulumi import Output
 
+from bootstrap.plan import keys
 from mailinfra.components import (
     accounts,
     certificates,
@@ -302,6 +303,14 @@ def test_no_key_of_the_mail_daemons_reaches_the_webmails_container(built: Engine
         "postfix": {"key of mail-certificates-public-key", "key of mail-certificates-older-key"},
         "roundcube": {"key of mail-certificates-webmail-key"},
     }
+
+
+def test_the_preview_knows_a_key_by_its_name_in_the_engine(built: Engine) -> None:
+    request = built.one("tls:index/privateKey:PrivateKey", "mail-dkim-rsa-1")
+    kinds = request.parent.split("::")[2]
+    match = keys.KEY.search(f"urn:pulumi:test::mailinfra::{kinds}${request.type}::{request.name}")
+    assert match
+    assert match["selector"] == "rsa-1"
 
 
 def test_accounts_that_live_elsewhere_leave_the_tables_and_no_row(engine: Engine) -> None:

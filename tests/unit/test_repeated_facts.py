@@ -7,8 +7,10 @@ from types import ModuleType
 import pytest
 
 from bootstrap import inventory
+from bootstrap.plan import keys
 from mailinfra.components import dovecot, postfix, roundcube
 from mailinfra.components.database import server
+from mailinfra.config.dkim import RETIREMENT_DAYS, DkimConfig, KeyState
 from mailinfra.config.network import PortsConfig
 from mailinfra.config.server import MOST_ADDRESSES
 from mailinfra.config.storage import ExternalDatabaseConfig, MailStorageConfig
@@ -35,6 +37,13 @@ def test_an_image_runs_as_the_user_that_its_container_does(daemon: ModuleType) -
 @pytest.mark.parametrize(("folder", "owner"), [("dovecot", dovecot), ("postfix", postfix), ("mysql", server)])
 def test_an_image_makes_the_user_that_its_folders_in_memory_belong_to(folder: str, owner: ModuleType) -> None:
     assert re.search(rf"useradd .*--uid {owner.UID} --gid {owner.GID} ", image_file(f"{folder}/Dockerfile"))
+
+
+def test_the_preview_and_the_form_say_the_same_of_keys() -> None:
+    assert keys.DAYS == RETIREMENT_DAYS
+    assert f"the {RETIREMENT_DAYS} days" in descriptions(DkimConfig)["keys"]
+    assert keys.SIGNING == KeyState.SIGNING
+    assert set(keys._MEANS) == set(KeyState)
 
 
 def test_the_form_says_who_a_folder_of_the_host_has_to_belong_to() -> None:
