@@ -22,10 +22,20 @@ from mailinfra.containers.service import Health, Service, ServiceArgs
 from mailinfra.types import MIB
 
 PORTS = {"webmail": 8443, "webmail_redirect": 8000}
-"""Port of the form -> the port that Apache listens on; the image's own site listens on the second."""
+"""Port of the form -> the port that front.php listens on."""
+
+APACHE = {"https": 9443, "http": 9080, "proxied": 9081}
+"""What comes -> the port of loopback on which Apache gets it from front.php: the last one is what a reverse
+proxy asks in plain HTTP."""
+
+WORKERS = {"all": 32, "share": 16}
+"""Processes of Apache, each of which serves one connection, and how many of them one client may have: a
+browser takes six, and the people of one office share an address."""
 
 SITE_TEMPLATES = (
+    "apache2.conf",
     "config/config.inc.php",
+    "front.php",
     "healthy.php",
     "php/mailinfra.ini",
     "tls.conf",
@@ -130,7 +140,7 @@ class Roundcube(ComponentResource):
                 memory_mib=BASE_MEMORY_MIB + 6 * message_mib,
                 user=f"{UID}:{GID}",
                 environment=environment(args),
-                command=["apache2-foreground", "-c", "Include /etc/mailinfra/tls.conf"],
+                command=["apache2-foreground", "-f", "/etc/mailinfra/apache2.conf"],
             ),
             opts=child,
         )
@@ -202,6 +212,7 @@ def values(args: RoundcubeArgs) -> dict[str, Any]:
     """Return what the templates may ask for; sizes are bytes."""
     # Base64 makes four characters of three, and breaks the line after 76: 37 % more.
     upload = args.limits.message_size * 100 // 137
+    proxies = args.webmail.proxies(args.gateways)
     return {
         "hostname": args.hostname,
         "source": SOURCE,
@@ -212,7 +223,9 @@ def values(args: RoundcubeArgs) -> dict[str, Any]:
         "tls": encryption.VALUES,
         "public_certificate": args.public_certificate,
         "listen": args.place.inner_ports(PORTS),
-        "reverse_proxies": args.webmail.proxies(args.gateways),
+        "apache": {**APACHE, "proxied": APACHE["proxied"] if proxies else None},
+        "workers": WORKERS,
+        "reverse_proxies": proxies,
         "limits": args.limits,
         "upload_size": upload,
         "post_size": upload + MIB,

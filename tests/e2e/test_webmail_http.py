@@ -1,24 +1,35 @@
 """Webmail over HTTP: what each answer tells a browser, and that Roundcube works under it.
 
-Owns the headers, the way from plain HTTP and TLS at the webmail's port. Does not own what a reader does with
-webmail (test_first_day.py), nor proxies (test_reverse_proxies.py).
+Owns the headers, the way from plain HTTP, TLS at the webmail's port, and what one client may take up. Does
+not own what a reader does with webmail (test_first_day.py), nor proxies (test_reverse_proxies.py).
 """
 
 import http.client
+import re
 import ssl
-from contextlib import closing
+import statistics
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP
+from http.cookies import SimpleCookie
 from pathlib import Path
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Page
 
+from mailinfra.components import roundcube
 from tests.e2e import browser
+from tests.e2e.ground import addresses
 from tests.e2e.server import Server, letter
 from tests.e2e.stackfile import BOB, ERIN
+from tests.e2e.vantage import Vantage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -214,3 +225,151 @@ def test_the_browser_refuses_a_script_from_elsewhere_and_says_so(server: Server)
         return refused
 
     assert browser.visit(url, inject), "the control: what the other test looks for is found"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Door:
+    """Webmail's port, as it is reached from one place."""
+
+    vantage: Vantage
+    host: str
+    port: int
+
+    def open(self) -> ssl.SSLSocket:
+        """Return a connection that has said nothing yet."""
+        link = self.vantage.dial(self.port, host=self.host, timeout=120)
+        return ssl._create_unverified_context().wrap_socket(link)
+
+
+def door(server: Server, place: str) -> Door:
+    """Return the way to webmail for a neighbour in its network (`sibling`) or for the world (`outside`)."""
+    if place == "sibling":
+        host, port = addresses.WEBMAIL, roundcube.PORTS["webmail"]
+    else:
+        host, port = addresses.HOST_OUTSIDE, server.stack.settings["ports"]["webmail"]
+    return Door(vantage=server.vantage(place), host=host, port=port)
+
+
+class Visitor:
+    """Somebody at webmail, with cookies as a browser has."""
+
+    def __init__(self, entrance: Door) -> None:
+        self.entrance = entrance
+        self.cookies: dict[str, str] = {}
+
+    def ask(self, path: str = "/", form: dict[str, str] | None = None) -> Answer:
+        """Return the answer to a request of its own connection."""
+        connection = http.client.HTTPSConnection(self.entrance.host, self.entrance.port)
+        connection.sock = self.entrance.open()
+        cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        kind = {"Content-Type": "application/x-www-form-urlencoded"} if form else {}
+        with closing(connection):
+            connection.request(
+                "POST" if form else "GET",
+                path,
+                body=urlencode(form) if form else None,
+                headers={**kind, **({"Cookie": cookies} if cookies else {})},
+            )
+            with connection.getresponse() as answer:
+                for given in answer.headers.get_all("Set-Cookie", []):
+                    self.cookies.update({name: one.value for name, one in SimpleCookie(given).items()})
+                return Answer(status=answer.status, headers=answer.headers, body=answer.read())
+
+    def token(self) -> str:
+        """Return the token of the login form that webmail shows."""
+        found = re.search(rb'name="_token" value="(\w+)"', self.ask().body)
+        assert found, "no login form"
+        return found[1].decode()
+
+    def log_in(self, user: str, password: str, token: str | None = None) -> bool:
+        """Whether webmail lets the visitor in."""
+        form = {"_task": "login", "_action": "login", "_user": user, "_pass": password}
+        answer = self.ask("/?_task=login", {**form, "_token": token or self.token()})
+        return answer.status == 302 and "_task=mail" in str(answer.headers["Location"])
+
+
+def sessions(server: Server) -> set[str]:
+    """Return the sessions that webmail keeps."""
+    script = (
+        "$login = fn ($what) => file_get_contents('/run/secrets/roundcube_db_' . $what);"
+        "$server = 'mysql:dbname=roundcube;host=' . getenv('ROUNDCUBEMAIL_DB_HOST');"
+        "$ca = [PDO::MYSQL_ATTR_SSL_CA => '/etc/mailinfra/database-ca.pem'];"
+        "$database = new PDO($server, $login('user'), $login('password'), $ca);"
+        "foreach ($database->query('SELECT sess_id FROM session') as $row) { echo \"$row[0]\\n\"; }"
+    )
+    output = server.stack.containers()["webmail"].exec_run(["php", "-r", script]).output
+    assert isinstance(output, bytes)
+    return set(output.decode().split())
+
+
+def test_a_request_without_a_login_leaves_no_row(server: Server) -> None:
+    place = door(server, "outside")
+    before = sessions(server)
+    for path in ["/", "/?_task=mail", "/?_task=utils&_action=error", "/?_task=login&_action=login"] * 5:
+        Visitor(place).ask(path)
+    stranger = Visitor(place)
+    stranger.log_in(ERIN, "not the password")
+    assert sessions(server) <= before
+    erin = Visitor(place)
+    assert erin.log_in(ERIN, server.password(ERIN))
+    assert len(sessions(server) - before) == 1, "the control: who is logged in has a session"
+    page = erin.ask("/?_task=mail").body
+    assert b"messagelist" in page
+    token = re.search(rb'"request_token":"(\w+)"', page)
+    assert token
+    erin.ask(f"/?_task=logout&_token={token[1].decode()}")
+    assert sessions(server) <= before
+
+
+def test_a_login_form_belongs_to_the_browser_that_asked_for_it(server: Server) -> None:
+    place = door(server, "outside")
+    own, other = Visitor(place), Visitor(place)
+    token = own.token()
+    assert other.token() != token
+    password = server.password(ERIN)
+    assert not other.log_in(ERIN, password, token), "another site could log somebody in as itself"
+    assert not Visitor(place).log_in(ERIN, password, token), "without a cookie it is nobody's"
+    assert own.log_in(ERIN, password, token)
+
+
+@contextmanager
+def half_sent(entrance: Door, number: int) -> Iterator[None]:
+    """Keep that many requests begun and not ended: whatever is closed is begun again."""
+    begun, stopped = threading.Semaphore(0), threading.Event()
+
+    def keep() -> None:
+        while not stopped.is_set():
+            with suppress(OSError), entrance.open() as link:
+                link.sendall(b"GET / HTTP/1.1\r\nHost: webmail\r\n")
+                begun.release()
+                link.settimeout(1)
+                while not stopped.is_set():
+                    with suppress(TimeoutError):
+                        if not link.recv(1024):
+                            break
+            stopped.wait(0.5)
+
+    with ThreadPoolExecutor(number) as pool:
+        try:
+            for _ in range(number):
+                pool.submit(keep)
+            for _ in range(roundcube.WORKERS["share"]):
+                assert begun.acquire(timeout=60), "the control: nothing is half sent"
+            yield
+        finally:
+            stopped.set()
+
+
+@pytest.mark.parametrize("number", [40, 400])
+def test_half_sent_requests_of_one_address_keep_nobody_else_out(server: Server, number: int) -> None:
+    place, password = door(server, "outside"), server.password(ERIN)
+
+    def seconds() -> float:
+        began = time.monotonic()
+        assert Visitor(place).log_in(ERIN, password)
+        return time.monotonic() - began
+
+    quiet = statistics.median(seconds() for _ in range(5))
+    with half_sent(door(server, "sibling"), number):
+        busy = statistics.median(seconds() for _ in range(5))
+    assert busy < max(2 * quiet, quiet + 2), f"{busy:.2f} s, and {quiet:.2f} s while nobody disturbs"

@@ -37,6 +37,16 @@ def webmail_file(path: str, **changes: Any) -> str:
     return render(f"roundcube/{path}", roundcube.values(roundcube_args(**changes)))
 
 
+def site(port: int, **changes: Any) -> str:
+    """Return what Apache does with what comes to one of its ports."""
+    (text,) = re.findall(
+        rf"^<VirtualHost 127\.0\.0\.1:{port}>\n(.*?)^</VirtualHost>$",
+        webmail_file("tls.conf", **changes),
+        re.M | re.S,
+    )
+    return str(text)
+
+
 def settings(text: str) -> dict[str, str]:
     """Return the settings of an option file."""
     lines = [line for line in text.splitlines() if line and line[0] not in "#;["]
@@ -186,11 +196,36 @@ def test_no_sender_can_be_invented() -> None:
 
 def test_nobody_is_believed_on_a_visitors_address_unless_a_proxy_is_named() -> None:
     assert "$config['proxy_whitelist'] = [];" in webmail_file("mailinfra.php")
-    assert "RemoteIP" not in webmail_file("tls.conf")
-    behind = webmail_file("tls.conf", webmail=BEHIND_A_PROXY)
-    assert re.findall(r"^RemoteIPInternalProxy (.*)$", behind, re.M) == ["192.0.2.9"]
-    behind = webmail_file("tls.conf", webmail=ON_THE_HOST, gateways=["192.0.2.1", "2001:db8::1"])
-    assert re.findall(r"^RemoteIPInternalProxy (.*)$", behind, re.M) == ["192.0.2.1", "2001:db8::1"]
+    assert "RemoteIPHeader" not in webmail_file("tls.conf")
+    assert "const PROXIES = [];" in webmail_file("front.php")
+    assert site(9081, webmail=BEHIND_A_PROXY).count("RemoteIPHeader X-Forwarded-For\n") == 1
+    for port in (9443, 9080):
+        assert "RemoteIPHeader" not in site(port, webmail=BEHIND_A_PROXY), "these are for everybody"
+    assert "const PROXIES = ['192.0.2.9', ];" in webmail_file("front.php", webmail=BEHIND_A_PROXY)
+    behind = webmail_file("front.php", webmail=ON_THE_HOST, gateways=["192.0.2.1", "2001:db8::1"])
+    assert "const PROXIES = ['192.0.2.1', '2001:db8::1', ];" in behind
+
+
+def test_apache_listens_on_loopback_alone_and_learns_there_who_asks() -> None:
+    text = webmail_file("tls.conf", webmail=BEHIND_A_PROXY)
+    assert set(re.findall(r"^Listen (.*)$", text, re.M)) == {
+        f"127.0.0.1:{port}" for port in (9443, 9080, 9081)
+    }
+    for port in (9443, 9080):
+        assert site(port).startswith("    RemoteIPProxyProtocol On\n")
+    assert "Listen" not in webmail_file("apache2.conf"), "the front stands at the ports"
+
+
+def test_no_client_gets_all_of_apache() -> None:
+    front, text = webmail_file("front.php"), webmail_file("tls.conf")
+    (workers,) = re.findall(r"^MaxRequestWorkers (\d+)$", text, re.M)
+    assert f"const WORKERS = {workers};" in front, "more would wait where nobody is fair to them"
+    (share,) = re.findall(r"^const SHARE = (\d+);", front, re.M)
+    assert 6 < int(share) <= int(workers) / 2, "a browser takes six"
+    assert text.count("front.php") == 2
+    assert (
+        "RequestReadTimeout handshake=5-10,MinRate=500 header=10-20,MinRate=500 body=10,MinRate=500" in text
+    )
 
 
 def test_session_cookies_are_for_https_and_not_for_scripts() -> None:
@@ -202,8 +237,7 @@ def test_session_cookies_are_for_https_and_not_for_scripts() -> None:
 
 
 def test_plain_http_leads_to_https_for_everybody() -> None:
-    text = webmail_file("tls.conf")
-    assert """<If "%{HTTPS} != 'on'">""" in text
+    text = site(9080)
     assert 'Redirect temp "https://mail.example.test:8443%{REQUEST_URI}"' in text
     assert "SERVER_NAME" not in text, "the name in a request is whoever's who wrote it"
     assert "HTTP_HOST" not in text
@@ -230,9 +264,12 @@ def test_what_a_page_may_load_and_do_is_named_and_nothing_from_elsewhere_but_pic
 
 
 def test_a_reverse_proxy_alone_is_served_in_plain_http() -> None:
-    text = webmail_file("tls.conf", webmail=ON_THE_HOST, gateways=["192.0.2.1", "2001:db8::1"])
-    peers = "".join(f" && !(%{{CONN_REMOTE_ADDR}} -ipmatch '{one}')" for one in ("192.0.2.1", "2001:db8::1"))
-    assert f"""<If "%{{HTTPS}} != 'on'{peers}">""" in text, "the connection's own peer, not who it names"
+    assert "9081" not in webmail_file("tls.conf") + webmail_file("front.php")
+    assert "Redirect" in site(9080, webmail=BEHIND_A_PROXY)
+    assert "Redirect" not in site(9081, webmail=BEHIND_A_PROXY)
+    front = webmail_file("front.php", webmail=BEHIND_A_PROXY)
+    assert "8000 => [9080, 9081]," in front
+    assert "8443 => [9443, 9443]," in front
 
 
 def test_webmails_certificate_and_key_are_not_swapped() -> None:
