@@ -185,6 +185,7 @@ class MailServer(ComponentResource):
                 webmail=server.webmail,
                 gateways=server.network.gateways(),
                 limits=server.limits,
+                mta_sts=server.receiving.mta_sts,
             ),
             child,
         )

@@ -4,7 +4,7 @@ Owns the container and the rendered configuration. Does not own the database or 
 the certificate (certificates.py). It keeps no data: contacts, settings and sessions are rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from pulumi import ComponentResource, Input, Output, ResourceOptions
 from mailinfra.components import encryption
 from mailinfra.components.handles import DatabaseLogin, Identity, Peer, ca_file, filled
 from mailinfra.config.mail import LimitsConfig, WebmailConfig
+from mailinfra.config.mta_sts import MtaSts, policy
 from mailinfra.config.network import PortsConfig
 from mailinfra.containers.config_volumes import Folder
 from mailinfra.containers.place import Place
@@ -35,12 +36,23 @@ browser takes six, and the people of one office share an address."""
 SITE_TEMPLATES = (
     "apache2.conf",
     "config/config.inc.php",
+    "discovery.json",
+    "discovery.php",
     "front.php",
     "healthy.php",
     "php/mailinfra.ini",
     "tls.conf",
 )
 """Files below configs/roundcube/, which are the same below /etc/mailinfra."""
+
+INCOMING = {"imaps": "imap", "imap": "imap", "pop3s": "pop3", "pop3": "pop3"}
+"""Port of the form -> protocol, in the order in which mail programs shall try what is on (RFC 8314)."""
+
+OUTGOING = {"submissions": "smtp", "submission": "smtp"}
+"""The same, for sending."""
+
+WRAPPED = {"imaps", "pop3s", "submissions"}
+"""Ports where TLS begins with the first byte; at the others with STARTTLS."""
 
 OWN_PLUGINS = ("mailinfra_identities", "mailinfra_passwords", "mailinfra_visitor")
 """Ours: folders below configs/roundcube/plugins/, each with one file of its name; they lie among
@@ -113,6 +125,9 @@ class RoundcubeArgs:
     limits: LimitsConfig
     """How large a message may be."""
 
+    mta_sts: MtaSts = MtaSts.OFF
+    """Whether other servers find a policy here, and which."""
+
 
 class Roundcube(ComponentResource):
     """The webmail of one mail server."""
@@ -178,6 +193,7 @@ def folders(args: RoundcubeArgs, session_key: Input[str]) -> list[Folder]:
                 "certificate.pem": args.identity.certificate,
                 "database-ca.pem": filled(args.database.ca),
                 "mail-ca.pem": filled(args.dovecot.ca),
+                **({"mta-sts.txt": policy(args.mta_sts, args.hostname)} if serves_policy(args) else {}),
             },
         ),
         Folder(
@@ -208,6 +224,19 @@ def folders(args: RoundcubeArgs, session_key: Input[str]) -> list[Folder]:
     ]
 
 
+def serves_policy(args: RoundcubeArgs) -> bool:
+    """Return whether there is a policy of MTA-STS."""
+    return args.mta_sts is not MtaSts.OFF
+
+
+def published(ports: PortsConfig, protocols: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return what is on of `protocols`, port of the form -> protocol, as discovery.json lists it."""
+    return [
+        {"type": protocols[name], "port": port, "wrapped": name in WRAPPED}
+        for name, port in ports.on(protocols).items()
+    ]
+
+
 def values(args: RoundcubeArgs) -> dict[str, Any]:
     """Return what the templates may ask for; sizes are bytes."""
     # Base64 makes four characters of three, and breaks the line after 76: 37 % more.
@@ -221,6 +250,11 @@ def values(args: RoundcubeArgs) -> dict[str, Any]:
         "postfix": {"host": args.postfix.host, "ports": args.postfix.ports},
         "url": args.url,
         "tls": encryption.VALUES,
+        "mta_sts": serves_policy(args),
+        "discovery": {
+            "incoming": published(args.ports, INCOMING),
+            "outgoing": published(args.ports, OUTGOING),
+        },
         "public_certificate": args.public_certificate,
         "listen": args.place.inner_ports(PORTS),
         "apache": {**APACHE, "proxied": APACHE["proxied"] if proxies else None},

@@ -7,10 +7,11 @@ Owns limits, checks on arriving mail, webmail's reverse proxy and the smarthost.
 from collections.abc import Iterator, Sequence
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from mailinfra.config.certificate import CertificateConfig
 from mailinfra.config.model import Mistake, Model
+from mailinfra.config.mta_sts import MtaSts, mta_sts_mode
 from mailinfra.types import ByteSize, FilePath, HostName, LoginName, Port, Proxy, is_loopback
 
 LEAST_MESSAGE = 64 * 1024
@@ -76,6 +77,14 @@ class ReceivingConfig(Model):
     check_domains: bool = True
     """Whether the domains of senders must exist in DNS; false where no resolver knows them, as on a
     laptop."""
+
+    mta_sts: Annotated[MtaSts, Field(strict=False), BeforeValidator(mta_sts_mode)] = Field(
+        default=MtaSts.OFF, examples=["testing"]
+    )
+    """Whether a policy (MTA-STS, RFC 8461) tells other servers to hand in mail over verified TLS alone. In
+    mode `testing` they deliver all the same and report what would fail. `certificate` and webmail's have to
+    be a public CA's, and the latter names `mta-sts.` of each domain, or the reverse proxy in front of
+    webmail has that name. docs/operations.md says how to begin and how to end."""
 
 
 class WebmailConfig(Model):

@@ -14,6 +14,7 @@ from mailinfra.config.dkim import DkimConfig
 from mailinfra.config.images import ImagesConfig
 from mailinfra.config.mail import LimitsConfig, ReceivingConfig, SmarthostConfig, WebmailConfig
 from mailinfra.config.model import Items, ListOrWord, Mistake, Model, Word
+from mailinfra.config.mta_sts import MtaSts
 from mailinfra.config.network import NetworkConfig, PortsConfig
 from mailinfra.config.storage import DatabaseConfig, Databases, StorageConfig
 from mailinfra.types import DomainName, IpAddress, OnDestroy, ResolverAddress, within
@@ -148,9 +149,40 @@ class ServerConfig(Model):
                 "name another one, or remove 'smarthost'"
             )
             yield Mistake(place=("smarthost", "host"), reason=reason, about=("hostname", "addresses"))
+        yield from self._policy_that_nobody_fetches()
         yield from self._addresses_in_subnets()
         yield from self._listening_twice()
         yield from self._listening_without_ipv6()
+
+    def _policy_that_nobody_fetches(self) -> Iterator[Mistake]:
+        """Other servers ask `https://mta-sts.DOMAIN`, and then verify the certificate on port 25."""
+        if self.receiving.mta_sts is MtaSts.OFF:
+            return
+        place = ("receiving", "mtaSts")
+        if self.certificate is None or self.certificate.ca_file is not None:
+            reason = (
+                "needs a certificate of a public CA on port 25: no other server knows ours, and with "
+                "'enforce' none would hand in mail; name its files under 'certificate', or write 'off'"
+            )
+            yield Mistake(
+                place=place, reason=reason, given=str(self.receiving.mta_sts), about=("certificate",)
+            )
+            return
+        shown = self.webmail.certificate or self.certificate
+        names = shown.names()
+        if self.webmail.reverse_proxy is not None or self.accounts is None or names is None:
+            return
+        missing = [
+            f"mta-sts.{one.name}" for one in self.accounts.domains if not covers(names, f"mta-sts.{one.name}")
+        ]
+        if missing or shown.ca_file is not None:
+            reason = (
+                f"is asked for at {', '.join(missing) or 'names that no public CA has signed'}, and "
+                f"webmail's {shown.certificate_file} names {', '.join(names) or 'no host at all'}; get one "
+                "for these names, too, put a reverse proxy with them in front of webmail, or write 'off'"
+            )
+            about = ("certificate", "webmail", "accounts")
+            yield Mistake(place=place, reason=reason, given=str(self.receiving.mta_sts), about=about)
 
     def _addresses_in_subnets(self) -> Iterator[Mistake]:
         places: list[tuple[tuple[str | int, ...], str]] = [

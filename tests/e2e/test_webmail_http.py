@@ -78,8 +78,10 @@ class Answer:
     body: bytes
 
 
-def ask(server: Server, path: str, *, host: str | None = None, plain: bool = False) -> Answer:
-    """Return an answer of webmail; `host` is the name in the request."""
+def ask(
+    server: Server, path: str, *, host: str | None = None, plain: bool = False, body: str | None = None
+) -> Answer:
+    """Return an answer of webmail; `host` is the name in the request, `body` what is posted."""
     ports = server.stack.settings["ports"]
     if plain:
         connection = http.client.HTTPConnection("127.0.0.1", ports["webmailRedirect"], timeout=30)
@@ -88,7 +90,8 @@ def ask(server: Server, path: str, *, host: str | None = None, plain: bool = Fal
             "127.0.0.1", ports["webmail"], timeout=30, context=ssl._create_unverified_context()
         )
     with closing(connection):
-        connection.request("GET", path, headers={"Host": host} if host else {})
+        method = "GET" if body is None else "POST"
+        connection.request(method, path, body, headers={"Host": host} if host else {})
         with connection.getresponse() as answer:
             return Answer(status=answer.status, headers=answer.headers, body=answer.read())
 

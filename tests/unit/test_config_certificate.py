@@ -13,6 +13,7 @@ from cryptography.x509.oid import NameOID
 
 from mailinfra.config import chain
 from mailinfra.config.certificate import CertificateConfig, authorities
+from mailinfra.config.mta_sts import MtaSts
 from tests.unit.form import accepted, form, refused
 
 NOW = datetime.now(UTC)
@@ -247,3 +248,37 @@ def test_caa_names_the_webmails_authority_too_and_none_where_one_is_not_known(
     assert by("a", "b") == ["digicert.com", "letsencrypt.org"]
     assert by("a", "own") == ["letsencrypt.org"]
     assert by("a", "new") == []
+
+
+POLICY = {"mtaSts": "testing"}
+
+
+def test_a_policy_that_nobody_would_believe_is_refused(files: Maker) -> None:
+    (line,) = refused(form(receiving={"mtaSts": "enforce"}))
+    assert line == (
+        "server.receiving.mtaSts: needs a certificate of a public CA on port 25: no other server knows ours, "
+        "and with 'enforce' none would hand in mail; name its files under 'certificate', or write 'off'; "
+        "given 'enforce'"
+    )
+    (line,) = refused(form(certificate=files("mail.example.test"), receiving=POLICY))
+    assert line == (
+        "server.receiving.mtaSts: is asked for at mta-sts.example.test, and webmail's cert.pem names "
+        "mail.example.test; get one for these names, too, put a reverse proxy with them in front of webmail, "
+        "or write 'off'; given 'testing'"
+    )
+
+
+def test_a_policy_is_taken_where_webmail_or_its_proxy_has_the_names(files: Maker) -> None:
+    for names in (["mail.example.test", "mta-sts.example.test"], ["mail.example.test", "*.example.test"]):
+        found = accepted(form(certificate=files(*names), receiving=POLICY))
+        assert found.receiving.mta_sts is MtaSts.TESTING
+    proxied = {"reverseProxy": "192.0.2.80"}
+    assert accepted(form(certificate=files("mail.example.test"), receiving=POLICY, webmail=proxied))
+
+
+@pytest.mark.parametrize("word", ["off", False])
+def test_no_policy_is_the_default_and_yaml_may_read_the_word_as_false(word: object) -> None:
+    assert accepted(form(receiving={"mtaSts": word})) == accepted(form())
+    assert accepted(form()).record()["receiving"]["mtaSts"] == "off"
+    (line,) = refused(form(receiving={"mtaSts": "on"}))
+    assert "'off', 'testing' or 'enforce'" in line

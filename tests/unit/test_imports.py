@@ -28,7 +28,7 @@ SECTIONS: dict[str, set[str]] = {
     "components.dovecot": {"config.mail", "config.network", "config.storage"},
     "components.network": {"config.network"},
     "components.postfix": {"config.mail", "config.network"},
-    "components.roundcube": {"config.mail", "config.network"},
+    "components.roundcube": {"config.mail", "config.mta_sts", "config.network"},
 }
 """Noun -> its own sections of the form, and what else only it may import; no noun imports another one."""
 

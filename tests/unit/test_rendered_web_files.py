@@ -1,5 +1,6 @@
 """The files that MySQL and Roundcube read: as expected, and nothing in them that would open a door."""
 
+import json
 import re
 import traceback
 from pathlib import Path
@@ -11,10 +12,11 @@ from jinja2 import UndefinedError
 from mailinfra.components import roundcube
 from mailinfra.components.database import server
 from mailinfra.config.mail import WebmailConfig
+from mailinfra.config.mta_sts import MtaSts, policy
 from mailinfra.containers.rendering import CONFIGS, render
 from mailinfra.provider import password_changes
 from mailinfra.types import MIB
-from tests.samples import login, own_server, roundcube_args
+from tests.samples import login, own_server, ports, roundcube_args
 from tests.unit.templates import leaves, names_in, without
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -270,6 +272,50 @@ def test_a_reverse_proxy_alone_is_served_in_plain_http() -> None:
     front = webmail_file("front.php", webmail=BEHIND_A_PROXY)
     assert "8000 => [9080, 9081]," in front
     assert "8443 => [9443, 9443]," in front
+
+
+def test_mail_programs_are_told_what_is_on_at_the_ports_of_the_host_best_first() -> None:
+    given = json.loads(
+        webmail_file("discovery.json", ports=ports(imap=False, pop3=False, pop3s=1995, submission=2587))
+    )
+    assert given["incoming"] == [
+        {"type": "imap", "port": 993, "wrapped": True},
+        {"type": "pop3", "port": 1995, "wrapped": True},
+    ]
+    assert given["outgoing"] == [
+        {"type": "smtp", "port": 465, "wrapped": True},
+        {"type": "smtp", "port": 2587, "wrapped": False},
+    ]
+    assert given["hostname"] == "mail.example.test"
+    everything = {**roundcube.INCOMING, **roundcube.OUTGOING}
+    none = json.loads(webmail_file("discovery.json", ports=ports(**dict.fromkeys(everything, False))))
+    assert none["incoming"] == none["outgoing"] == []
+
+
+def test_no_secret_is_where_mail_programs_ask() -> None:
+    text = webmail_file("discovery.json") + webmail_file("discovery.php")
+    assert "sample-password" not in text
+    assert "/run/secrets/identities_" in text
+
+
+def test_plain_http_answers_thunderbird_and_nobody_else() -> None:
+    (pattern,) = re.findall(r'^    <LocationMatch "(.*)">$', site(9080), re.M)
+    for path in ("/mail/config-v1.1.xml", "/.well-known/autoconfig/mail/config-v1.1.xml"):
+        assert not re.search(pattern.replace("(?i)", ""), path)
+    for path in ("/", "/autodiscover/autodiscover.xml", "/mail/config-v1.1.xmlx", "/x/mail/config-v1.1.xml"):
+        assert re.search(pattern.replace("(?i)", ""), path), path
+
+
+def test_a_policy_is_served_while_there_is_one() -> None:
+    assert "mta-sts" not in webmail_file("tls.conf")
+    for mode in (MtaSts.TESTING, MtaSts.ENFORCE):
+        assert 'Alias "/.well-known/mta-sts.txt" "/etc/mailinfra/mta-sts.txt"' in webmail_file(
+            "tls.conf", mta_sts=mode
+        )
+        (folder, *_) = roundcube.folders(roundcube_args(mta_sts=mode), "key")
+        assert folder.files["mta-sts.txt"] == policy(mode, "mail.example.test")
+    (folder, *_) = roundcube.folders(roundcube_args(), "key")
+    assert "mta-sts.txt" not in folder.files
 
 
 def test_webmails_certificate_and_key_are_not_swapped() -> None:

@@ -34,8 +34,8 @@ def test_every_setting_of_the_mail_service_is_asked_for_by_a_file(name: str) -> 
     files = [str(path.relative_to(CONFIGS)) for path in CONFIGS.rglob("*") if path.is_file()]
     asked = set().union(*(names_in(path) for path in files))
     # That file's text becomes a file of its own, and main.cf names it; a proxy on the host comes from the
-    # gateway, and a certificate's files are files as they are.
-    by_code = {"smarthost.ca_file", "webmail.certificate", "webmail.reverse_proxy"}
+    # gateway, and a certificate's files are files as they are. A policy is a file of its own.
+    by_code = {"receiving.mta_sts", "smarthost.ca_file", "webmail.certificate", "webmail.reverse_proxy"}
     assert set(fields(SECTIONS[name], name)) <= asked | by_code, "a setting that nothing enforces"
 
 
