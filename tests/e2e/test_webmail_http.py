@@ -31,6 +31,36 @@ from tests.e2e.server import Server, letter
 from tests.e2e.stackfile import BOB, ERIN
 from tests.e2e.vantage import Vantage
 
+CROWD = r"""
+$program = file_get_contents('/etc/mailinfra/front.php');
+$program = preg_replace('/^const PORTS = \[.*?^\];/ms', 'const PORTS = [9990 => [9991, 9991]];', $program);
+$program = str_replace('const LINGER = 2', 'const LINGER = 600', $program);
+file_put_contents('/tmp/front-of-the-test.php', $program);
+$server = stream_socket_server('tcp://127.0.0.1:9991');
+$front = proc_open(['php', '/tmp/front-of-the-test.php'], [['pipe', 'r']], $pipes);
+$served = 0;
+$kept = [];
+for ($number = 0; $number < (int) $argv[1]; $number++) {
+    for ($try = 0; $try < 99 && !($link = @stream_socket_client('tcp://127.0.0.1:9990')); $try++) {
+        usleep(50_000);
+    }
+    $kept[] = $link;
+    if ($answering = @stream_socket_accept($server, 10)) {
+        fwrite($answering, 'served');
+        fclose($answering);
+    }
+    stream_set_timeout($link, 10);
+    if (fread($link, 6) !== 'served') {
+        break;
+    }
+    $served++;
+}
+fclose($pipes[0]);
+echo "$served\n";
+"""
+"""Runs front.php at other ports, where it waits long for clients to close. Prints how many of so many clients
+were served, one after the other, none of which ever closes."""
+
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 ANSWERS = {
@@ -376,3 +406,9 @@ def test_half_sent_requests_of_one_address_keep_nobody_else_out(server: Server, 
     with half_sent(door(server, "sibling"), number):
         busy = statistics.median(seconds() for _ in range(5))
     assert busy < max(2 * quiet, quiet + 2), f"{busy:.2f} s, and {quiet:.2f} s while nobody disturbs"
+
+
+def test_clients_that_never_close_what_has_ended_keep_nobody_out(server: Server) -> None:
+    webmail, number = server.stack.containers()["webmail"], 1200
+    output = webmail.exec_run(["php", "-r", CROWD, "--", str(number)]).output
+    assert int(output) == number, "select() knows descriptors below 1024"

@@ -7,7 +7,7 @@
 const WORKERS = 32;  // of Apache: so many connections go on at the same time
 const SHARE = 16;    // of one client; browsers take six
 const WAITING = 64;  // of one client, further ones are closed
-const ALL_WAITING = 800; // of all; select() knows descriptors below 1024
+const ALL = 900;     // connections of everybody; select() knows descriptors below 1024
 const PIECE = 65536; // bytes on the way, in each direction
 const LINGER = 2;    // seconds for a client to read the end
 const PROXIES = []; // they speak for everybody, and have no share
@@ -106,13 +106,25 @@ $close = function (int $id) use (&$connections, &$active, &$waiting): void {
     $waiting = array_filter($waiting);
 };
 
-$accept = function (int $port, $listener) use (&$connections, &$waiting, &$told, $close): void {
+// Those that only read their end go first, the oldest before the others; then the last of whoever has most that wait.
+$make_room = function () use (&$connections, &$waiting, $close): void {
+    foreach ($connections as $id => $one) {
+        if ($one->until !== null) {
+            $close($id);
+            return;
+        }
+    }
+    $counts = array_map('count', $waiting);
+    $close(array_key_last($waiting[array_search(max($counts), $counts)]));
+};
+
+$accept = function (int $port, $listener) use (&$connections, &$waiting, &$told, $close, $make_room): void {
     for ($count = 0; $count < 64 && ($socket = @stream_socket_accept($listener, 0, $name)); $count++) {
         [$address, $from] = peer($name);
         [$to, $proxied] = PORTS[$port];
         $proxy = $to !== $proxied && array_filter(PROXIES, fn ($network) => inside($address, $network));
         $who = $proxy ? 'proxy' : client($address);
-        if (count($waiting[$who] ?? []) >= ($proxy ? ALL_WAITING : WAITING)) {
+        if (count($waiting[$who] ?? []) >= ($proxy ? ALL - WORKERS : WAITING)) {
             fclose($socket);
             if (($told[$who] ?? 0) < time() - 60) {
                 $told = array_filter($told, fn ($then) => $then > time() - 60);
@@ -121,9 +133,8 @@ $accept = function (int $port, $listener) use (&$connections, &$waiting, &$told,
             }
             continue;
         }
-        if (array_sum(array_map('count', $waiting)) >= ALL_WAITING) {
-            $greediest = array_search(max(array_map('count', $waiting)), array_map('count', $waiting));
-            $close(array_key_last($waiting[$greediest]));
+        if (count($connections) >= ALL) {
+            $make_room();
         }
         $one = new Connection(plain($socket), $who, $proxy ? WORKERS : SHARE, $proxy ? $proxied : $to);
         if (!$proxy) { // https://www.haproxy.org/download/3.2/doc/proxy-protocol.txt
