@@ -1,5 +1,6 @@
 """What Docker itself says that each container may, and what is seen from inside."""
 
+import re
 from contextlib import ExitStack
 from smtplib import SMTPException
 from typing import Any
@@ -9,6 +10,7 @@ from docker.models.containers import Container
 
 from mailinfra.containers import labels
 from mailinfra.containers.config_volumes import OPEN_FILES, PROCESSES
+from tests.containers_page import places, table
 from tests.e2e.server import Server, until
 from tests.e2e.stackfile import ALICE
 
@@ -16,6 +18,10 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 CAPABILITIES = {"postfix": ["CAP_DAC_OVERRIDE", "CAP_SETGID", "CAP_SETUID"]}
 """Service -> what it has; the others have none."""
+
+PLACES = places()
+SERVICES = {"mysql": "database", "dovecot": "dovecot", "postfix": "postfix", "webmail": "webmail"}
+"""Service -> what docs/containers.md calls it."""
 
 HELPERS = (
     'for each in /proc/[0-9]*; do [ "$(cat $each/comm 2>/dev/null)" != perl ] || echo ${each#/proc/}; done'
@@ -57,6 +63,60 @@ def test_docker_holds_every_container_to_its_limits(server: Server) -> None:
         assert host["ReadonlyRootfs"] is not fills(one), one.name
         assert host["RestartPolicy"]["Name"] == ("no" if fills(one) else "unless-stopped"), one.name
         assert host["Privileged"] is False, one.name
+
+
+def test_docker_gives_no_container_anything_of_the_hosts(server: Server) -> None:
+    for one in everyone(server):
+        host: dict[str, Any] = one.attrs["HostConfig"]
+        for name in ("Binds", "Devices", "DeviceRequests", "VolumesFrom", "PidMode", "UTSMode", "UsernsMode"):
+            assert not host.get(name), (one.name, name)
+        assert host["IpcMode"] == "private", one.name
+        assert host["NetworkMode"] != "host", one.name
+        assert {mount["Type"] for mount in host["Mounts"] or []} <= {"volume"}, one.name
+        if not fills(one):
+            log = host["LogConfig"]
+            assert log == {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "5"}}, one.name
+
+
+def test_what_is_rendered_is_read_only_and_one_containers_alone(server: Server) -> None:
+    users: dict[str, list[str]] = {}
+    for one in (one for one in everyone(server) if not fills(one)):
+        for mount in one.attrs["Mounts"]:
+            if mount["Type"] == "volume":
+                users.setdefault(mount["Name"], []).append(str(one.name))
+                kept = mount["Destination"] in PLACES[SERVICES[one.labels[labels.SERVICE]]]
+                assert mount["RW"] is kept, (one.name, mount["Destination"])
+    assert {name: found for name, found in users.items() if len(found) > 1} == {}
+
+
+KERNEL = ("/dev", "/proc", "/sys")
+"""Where Docker mounts what the kernel gives; the tests of limits and capabilities bound it."""
+
+
+def test_from_inside_nothing_can_be_written_but_where_the_page_says(server: Server) -> None:
+    for service, one in server.stack.containers().items():
+        told = PLACES[SERVICES[service]]
+        rows = [line.split() for line in inside(one, "cat", "/proc/mounts").splitlines()]
+        found = {
+            row[1]: row[3].split(",")
+            for row in rows
+            if "rw" in row[3].split(",") and not row[1].startswith(KERNEL) and row[1] != "/"
+        }
+        # The kernel names a folder by where links lead to.
+        real = {inside(one, "readlink", "-f", path).strip(): kind for path, kind in told.items()}
+        assert set(found) == set(real), service
+        for path, options in found.items():
+            if real[path].startswith("memory"):
+                assert ("noexec" not in options) is ("may run" in real[path]), (service, path)
+        assert all("ro" in row[3].split(",") for row in rows if row[1] == "/"), service
+
+
+def test_every_process_is_whom_the_page_says(server: Server) -> None:
+    script = "for each in /proc/[0-9]*; do awk '/^Uid:/ { print $2 }' \"$each/status\" 2>/dev/null; done"
+    for service, one in server.stack.containers().items():
+        users, *_ = table()[SERVICES[service]]
+        told = set(re.findall(r"\d+", users)) | ({"0"} if "root" in users else set())
+        assert set(inside(one, "sh", "-c", script).split()) == told, service
 
 
 def test_what_fills_a_volume_never_ran(server: Server) -> None:

@@ -1,15 +1,14 @@
 """docs/containers.md says of every container what it may, and the whole server declares just that."""
 
 import re
-from pathlib import Path
 
 import pytest
 
 from mailinfra.containers.config_volumes import OPEN_FILES, PROCESSES
+from tests.containers_page import PAGE, places, table
 from tests.graph.conftest import CONTAINER, Engine, heard, plain
 from tests.graph.test_mailserver import build
 
-PAGE = (Path(__file__).parents[2] / "docs" / "containers.md").read_text()
 FILLING = "those that fill a volume"
 NAMES = {"database": "mail-database-", "dovecot": "mail-dovecot-", "postfix": "mail-postfix-"} | {
     "webmail": "mail-roundcube-"
@@ -19,12 +18,6 @@ NAMES = {"database": "mail-database-", "dovecot": "mail-dovecot-", "postfix": "m
 @pytest.fixture(scope="module")
 def built() -> Engine:
     return heard(build)
-
-
-def table() -> dict[str, list[str]]:
-    """Return container -> the cells beside it."""
-    rows = re.findall(r"^\| (\w[\w ]*?) \| (.*) \|$", PAGE.split("| container |")[1].split("\n\n")[0], re.M)
-    return {name: cells.split(" | ") for name, cells in rows}
 
 
 def test_the_page_names_every_container(built: Engine) -> None:
@@ -61,3 +54,37 @@ def test_the_page_names_the_limits(built: Engine) -> None:
         declared = plain(request.object)
         assert declared["memory"] == declared["memorySwap"] > 0, request.name
         assert {each["name"] for each in declared["ulimits"]} == {"nofile", "nproc"}, request.name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_container_may_write_where_the_page_says_why_and_nowhere_else(built: Engine, name: str) -> None:
+    declared = plain(built.one(CONTAINER, f"{NAMES[name]}service-container").object)
+    told = places()[name]
+    volumes = {mount["target"] for mount in declared["mounts"] if not mount.get("readOnly")}
+    assert volumes == {path for path, kind in told.items() if kind.startswith("volume")}
+    assert set(declared["tmpfs"]) == {path for path, kind in told.items() if kind.startswith("memory")}
+    runs = {path for path, options in declared["tmpfs"].items() if "exec" in options.split(",")}
+    assert runs == {path for path, kind in told.items() if "may run" in kind}
+
+
+def test_the_page_says_how_long_a_log_grows_and_that_the_host_gives_nothing(built: Engine) -> None:
+    assert "| log | 50 MiB in five files |" in PAGE
+    for request in built.created(CONTAINER):
+        declared = plain(request.object)
+        given = {"devices", "pidMode", "ipcMode", "usernsMode", "privileged"}
+        assert not given & set(declared), request.name
+        assert declared.get("networkMode", "none") == "none", request.name
+        assert not any("hostPath" in volume for volume in declared.get("volumes", [])), request.name
+        assert {mount["type"] for mount in declared.get("mounts", [])} <= {"volume"}, request.name
+        if not request.name.endswith("-filler"):
+            assert declared["logOpts"] == {"max-size": "10m", "max-file": "5"}, request.name
+
+
+def test_what_is_rendered_is_mounted_by_one_container_alone(built: Engine) -> None:
+    users: dict[str, list[str]] = {}
+    for request in built.created(CONTAINER):
+        for mount in plain(request.object).get("mounts", []):
+            if not request.name.endswith("-filler"):
+                users.setdefault(mount["source"], []).append(request.name)
+    assert users
+    assert {source: names for source, names in users.items() if len(names) > 1} == {}
