@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from bootstrap import checks, health, loopback, records, repair, rotation, summary, volumes
+from bootstrap import checks, health, loopback, owners, records, repair, rotation, summary, volumes
 from bootstrap.commands import pass_through
 from bootstrap.docker_engine import stop_docker, version
 from bootstrap.machine import Machine
@@ -42,12 +42,16 @@ def bring_up(it: Ready, arguments: argparse.Namespace, *, takeover: bool, diff: 
     machine = it.pulumi.machine
     refuse_clashes(it)
     repair.repair(it.pulumi, it.stack, taken_over=take_over(arguments), takeover=takeover)
+    kept = owners.former(machine, it.stack)
     plan = it.pulumi.plan(it.stack)
     if not show_plan(it, plan, diff):
         return 1
     rotation.refuse(it.pulumi, plan, arguments.resolver.split())
+    for line in owners.foretold(kept):
+        machine.report.say(f"\nFirst, {command('up', arguments)} will {line}.")
     if consent.asks(plan, yes=yes) and not consent.agrees(machine.report, sys.stdin.readline):
         return 1
+    owners.give(it.pulumi, it.stack, kept)
     if plan.is_new:
         machine.report.say(f"\n{summary.NEW}")
     machine.report.say()
@@ -100,7 +104,9 @@ def preview(machine: Machine, arguments: argparse.Namespace) -> int:
     it = ready(machine, arguments.stack)
     refuse_clashes(it)
     found = survey(it.pulumi, it.stack)
-    if lines := repair.foretell(it.pulumi, found, take_over(arguments)):
+    lines = repair.foretell(it.pulumi, found, take_over(arguments))
+    lines += owners.foretold(owners.former(machine, it.stack))
+    if lines:
         machine.report.say(f"\nBefore what follows, {command('up', arguments)} will")
         for line in lines:
             machine.report.say(f"  - {line}")

@@ -9,10 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mailinfra.components.mailserver import MailServer, MailServerArgs
-    from mailinfra.config.load import Secrets, load, load_secrets
+    from mailinfra.config.load import Secrets, load, load_secrets, refuse_former_owners
     from mailinfra.config.server import ServerConfig
 
-__all__ = ["MailServer", "MailServerArgs", "Secrets", "ServerConfig", "load", "load_secrets"]
+__all__ = [
+    "MailServer",
+    "MailServerArgs",
+    "Secrets",
+    "ServerConfig",
+    "load",
+    "load_secrets",
+    "refuse_former_owners",
+]
 
 _HOMES = {
     "MailServer": "mailinfra.components.mailserver",
@@ -21,6 +29,7 @@ _HOMES = {
     "ServerConfig": "mailinfra.config.server",
     "load": "mailinfra.config.load",
     "load_secrets": "mailinfra.config.load",
+    "refuse_former_owners": "mailinfra.config.load",
 }
 
 

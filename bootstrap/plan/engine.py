@@ -20,8 +20,12 @@ SCHEMA = "mailinfra:index:Schema"
 ECHOES = ("an unhandled error occurred", "preview failed", "update failed")
 """What the engine adds to an error that it has told already."""
 
-HABITS = ("The provider for this resource has inputs that are not known during preview",)
-"""Warnings that every first preview has: the database's server is made by this very update."""
+HABITS = (
+    "The provider for this resource has inputs that are not known during preview",
+    "the data of this stack belongs to the users of before",
+)
+"""Warnings that make has no use for: every first preview has one, for the database's server is made by this
+very update; and of data that is to be given over make tells itself (bootstrap/owners.py)."""
 
 PROTECTED = re.compile(r'resource "(?P<urn>urn:[^"]+)"\s[^.]*\bprotect(ed|ion)\b')
 """What the engine says where a change would let go of a resource that the state protects."""

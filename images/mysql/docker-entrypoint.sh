@@ -78,6 +78,8 @@ if [ "$1" = mysqld ] && [[ " $* " != *" --help "* && " $* " != *" --version "* &
         find /var/lib/mysql /var/run/mysqld \! -user mysql -exec chown mysql '{}' +
         exec setpriv --reuid=mysql --regid=mysql --init-groups "$BASH_SOURCE" "$@"
     fi
+    [ -x /var/lib/mysql ] && [ -w /var/lib/mysql ] && { [ ! -e /var/lib/mysql/ibdata1 ] || [ -w /var/lib/mysql/ibdata1 ]; } \
+        || fail "the data belongs to user $(stat --format %u /var/lib/mysql), and MySQL is user $(id -u) here: 'make up' gives it over"
     settings="$("$@" --verbose --help 2>&1)" || { printf '%s\n' "$settings" | grep ERROR >&2; fail "mysqld refuses its options"; }
     # The effective values follow a line of dashes.
     setting() { awk -v name="$1" '/^-----/ { values = 1 } values && $1 == name { print $2; exit }' <<< "$settings"; }

@@ -11,6 +11,7 @@ from typing import Any
 import pulumi_docker as docker
 from pulumi import ComponentResource, Input, ResourceOptions
 
+from mailinfra import user_ids
 from mailinfra.components import encryption
 from mailinfra.components.handles import DatabaseLogin, Identity, Peer, filled
 from mailinfra.components.policy import dovecot_faults, refuse
@@ -51,8 +52,7 @@ SESSIONS = 200
 FOLDER_ESCAPE = "\x01"
 """What stands for a dot, and the like, in a folder's name on disk; no name may hold it."""
 
-UID, GID = 1000, 1000
-_VMAIL = f"uid={UID},gid={GID}"
+_VMAIL = f"uid={user_ids.DOVECOT},gid={user_ids.DOVECOT}"
 _DATABASE_CA = "/etc/dovecot/tls/database-ca.pem"
 
 
@@ -130,7 +130,7 @@ class Dovecot(ComponentResource):
                 ports=args.place.published(PUBLISHED, args.ports.on(PUBLISHED)),
                 health=Health(command=["healthy"]),
                 memory_mib=MEMORY_MIB,
-                user=f"{UID}:{GID}",
+                user=f"{user_ids.DOVECOT}:{user_ids.DOVECOT}",
                 init=True,  # the entry point has children of its own
             ),
             opts=child,

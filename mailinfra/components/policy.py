@@ -17,6 +17,7 @@ from pulumi.runtime import is_dry_run
 from mailinfra.containers.images import has_digest
 from mailinfra.containers.service import Service
 from mailinfra.types import OnDestroy
+from mailinfra.user_ids import FIRST, LAST
 
 CAPABILITIES = frozenset({"CAP_DAC_OVERRIDE", "CAP_SETGID", "CAP_SETUID"})
 """All that any container may have; docs/containers.md says which one has which, and why."""
@@ -96,9 +97,23 @@ def container_faults(given: Mapping[str, Any]) -> Iterator[str]:
         yield "is privileged, which is root of the machine; take it out"
     if "no-new-privileges:true" not in (given.get("security_opts") or ()):
         yield "may gain rights by set-uid programs; add `no-new-privileges:true`"
+    if given.get("start") is not False and not _is_nobodys(given.get("user"), capabilities):
+        yield (
+            f"runs as {given.get('user') or 'the user that its image names'}, whose number a user of the "
+            f"host may have, too; set `user` to a number of its own from {FIRST} to {LAST}"
+        )
     image = given.get("image")
     if isinstance(image, str) and not image.startswith("sha256:") and not has_digest(image):
         yield f"runs {image!r} by a name without a digest; {_DIGEST}"
+
+
+def _is_nobodys(user: Any, capabilities: Any) -> bool:
+    """Whether no host has the user that a container runs as; who starts as root and gives that up has
+    none."""
+    if user is None:
+        return "CAP_SETUID" in (getattr(capabilities, "adds", None) or ())
+    ids = str(user).split(":")
+    return all(one.isdigit() and FIRST <= int(one) <= LAST for one in ids) and len(ids) == 2
 
 
 def image_faults(given: Mapping[str, Any]) -> Iterator[str]:

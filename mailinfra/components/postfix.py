@@ -24,6 +24,7 @@ from mailinfra.containers.place import Place
 from mailinfra.containers.rendering import rendered, sketch, text_of
 from mailinfra.containers.service import Health, Mount, Service, ServiceArgs
 from mailinfra.types import OnDestroy
+from mailinfra.user_ids import HELPER, POSTFIX
 
 PORTS = {"smtp": 25, "submission": 587, "submissions": 465}
 """Protocol -> the port that Postfix listens on."""
@@ -52,9 +53,6 @@ MAPS = (
 
 # Strangers who fill every port at once (configs/postfix/master.cf) take some 950 MiB; at rest it is 20.
 MEMORY_MIB = 1024
-
-UID, GID = 2000, 2000
-NOBODY = 65534  # runs configs/postfix/helper
 
 SECRETS = "/run/postfix/secrets"
 """In a folder that nobody but root and `postfix` may enter: files in a volume are root's, and `postfix` reads
@@ -154,10 +152,10 @@ class Postfix(ComponentResource):
                 mounts=[Mount(path="/var/spool/postfix", source=queue.name)],
                 tmpfs={
                     "/run": "mode=0755,size=1m",
-                    "/run/postfix": f"gid={GID},mode=0750,size=4k",
-                    "/run/helper": f"uid={NOBODY},gid={NOBODY},mode=0755,size=64k",
+                    "/run/postfix": f"gid={POSTFIX},mode=0750,size=4k",
+                    "/run/helper": f"uid={HELPER},gid={HELPER},mode=0755,size=64k",
                     "/tmp": "size=16m",  # noqa: S108 - a tmpfs of the container's own
-                    "/var/lib/postfix": f"uid={UID},gid={GID},mode=0755,size=16m",
+                    "/var/lib/postfix": f"uid={POSTFIX},gid={POSTFIX},mode=0755,size=16m",
                 },
                 ports=args.place.published(PORTS, args.ports.on(PORTS)),
                 health=Health(command=["healthy"]),

@@ -11,6 +11,7 @@ from typing import Any
 import pulumi_random as random
 from pulumi import ComponentResource, Input, Output, ResourceOptions
 
+from mailinfra import user_ids
 from mailinfra.components import encryption
 from mailinfra.components.handles import DatabaseLogin, Identity, Peer, ca_file, filled
 from mailinfra.config.mail import LimitsConfig, WebmailConfig
@@ -73,8 +74,7 @@ PLUGINS = ("archive", *OWN_PLUGINS, "markasjunk", "password", "zipdownload")
 BASE_MEMORY_MIB = 384
 """Memory limit in MiB before any message is written: a dozen Apache processes, PHP in each."""
 
-UID, GID = 33, 33  # www-data, in Debian and so in the official image
-_WWW = f"uid={UID},gid={GID}"
+_WWW = f"uid={user_ids.WEBMAIL},gid={user_ids.WEBMAIL}"
 _MAIL_CA = "/etc/mailinfra/mail-ca.pem"
 _DATABASE_CA = "/etc/mailinfra/database-ca.pem"
 
@@ -153,7 +153,7 @@ class Roundcube(ComponentResource):
                 ports=args.place.published(PORTS, args.ports.on(PORTS)),
                 health=Health(command=["php", "/etc/mailinfra/healthy.php"], startup_seconds=120),
                 memory_mib=BASE_MEMORY_MIB + 6 * message_mib,
-                user=f"{UID}:{GID}",
+                user=f"{user_ids.WEBMAIL}:{user_ids.WEBMAIL}",
                 environment=environment(args),
                 command=["apache2-foreground", "-f", "/etc/mailinfra/apache2.conf"],
             ),

@@ -8,8 +8,7 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-VMAIL = 1000
-"""User and group that Dovecot runs as: images/dovecot/Dockerfile."""
+from mailinfra.user_ids import DOVECOT, OWNED
 
 SOCKETS = {"", "unix:///var/run/docker.sock", "unix:///run/docker.sock"}
 """What names the daemon of this machine. One of a user's own counts users differently, and is not judged."""
@@ -36,14 +35,16 @@ def fault(path: str) -> str | None:
         found = os.stat(path)
         if not stat.S_ISDIR(found.st_mode):
             return f"{path!r} is not a folder; name one"
+        if _is_former(found):  # former_owners.py tells what to do
+            return None
         if not _writable(found):
             return (
-                f"{path!r} belongs to {_owner(found)}, and Dovecot runs as user and group {VMAIL}, so no "
-                f"mail could be delivered: `chown {VMAIL}:{VMAIL} {path}` and `chmod u+rwx {path}`"
+                f"{path!r} belongs to {_owner(found)}, and Dovecot runs as user and group {DOVECOT}, so no "
+                f"mail could be delivered: `chown {DOVECOT}:{DOVECOT} {path}` and `chmod u+rwx {path}`"
             )
         return _entries_fault(path)
     except FileNotFoundError:
-        return f"{path!r} does not exist; make it: `install -d -o {VMAIL} -g {VMAIL} -m 0700 {path}`"
+        return f"{path!r} does not exist; make it: `install -d -o {DOVECOT} -g {DOVECOT} -m 0700 {path}`"
     except OSError:
         return None
 
@@ -57,17 +58,22 @@ def _entries_fault(path: str) -> str | None:
             if entry.name not in NOT_MAIL and entry.is_dir(follow_symlinks=False) and not _writable(found):
                 return (
                     f"{path!r} holds {entry.name!r}, which belongs to {_owner(found)}, and Dovecot runs as "
-                    f"user and group {VMAIL}: `chown -R {VMAIL}:{VMAIL} {path}`"
+                    f"user and group {DOVECOT}: `chown -R {DOVECOT}:{DOVECOT} {path}`"
                 )
     return None
 
 
+def _is_former(found: os.stat_result) -> bool:
+    """Return whether a folder belongs to the user that Dovecot was before."""
+    return any(one.service == "dovecot" and found.st_uid in one.users for one in OWNED)
+
+
 def _writable(found: os.stat_result) -> bool:
-    """Return whether user and group 1000 may list, read and write a folder."""
+    """Return whether Dovecot's user and group may list, read and write a folder."""
     mode = stat.S_IMODE(found.st_mode)
-    if found.st_uid == VMAIL:
+    if found.st_uid == DOVECOT:
         return mode & 0o700 == 0o700
-    if found.st_gid == VMAIL:
+    if found.st_gid == DOVECOT:
         return mode & 0o070 == 0o070
     return mode & 0o007 == 0o007
 

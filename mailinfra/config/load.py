@@ -18,12 +18,13 @@ from pulumi.runtime import get_config_env, is_config_secret
 from pulumi.runtime.config import CONFIG
 from pydantic import ValidationError
 
+from mailinfra.config import former_owners
 from mailinfra.config.beside import Beside, by_stored_address, password_mistakes, with_accounts
 from mailinfra.config.explanation import explain
 from mailinfra.config.host_folder import fault, is_local
 from mailinfra.config.server import ServerConfig
 
-__all__ = ["Secrets", "ServerConfig", "check", "load", "load_secrets"]
+__all__ = ["Secrets", "ServerConfig", "check", "load", "load_secrets", "refuse_former_owners"]
 
 SECRET_KEYS = ("passwords", "databasePassword", "smarthostPassword")
 
@@ -95,8 +96,19 @@ def beside(config: pulumi.Config) -> Beside:
         database_password=config.get("databasePassword") is not None,
         smarthost_password=config.get("smarthostPassword") is not None,
         mistakes=(*misplaced(config), *unusable(config)),
-        local_daemon=is_local(os.environ, pulumi.Config("docker").get("host")),
+        local_daemon=_local_daemon(),
     )
+
+
+def refuse_former_owners(full_name: str, server: ServerConfig) -> None:
+    """Warn in a preview, and stop an update, where data of the stack `<project>-<stack>` belongs to the users
+    of before; where Docker is another machine's the daemons say it themselves (images/)."""
+    if _local_daemon():
+        former_owners.refuse(full_name, server.storage.mail.host_path)
+
+
+def _local_daemon() -> bool:
+    return is_local(os.environ, pulumi.Config("docker").get("host"))
 
 
 def misplaced(config: pulumi.Config) -> Iterator[str]:

@@ -85,7 +85,7 @@ class MailStorageConfig(Model):
 
     host_path: str | None = Field(default=None, examples=["/srv/mail"])
     """Absolute path of a folder on the Docker host, in place of a volume; it has to belong to user and group
-    1000, as which Dovecot runs, and no `destroy` removes it."""
+    61001, as which Dovecot runs, and no `destroy` removes it."""
 
     driver: str = Field(default="local", examples=["vieux/sshfs"])
     """Docker's volume driver."""

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from mailinfra.user_ids import DOVECOT
 from tests.accounts.server import PASSWORD, running
 from tests.accounts.server import Server as MySql
 from tests.e2e.clients import Smtp
@@ -24,8 +25,6 @@ from tests.e2e.vantage import Vantage
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 MESSAGE_RATE = 20
-VMAIL = 1000
-"""User and group that Dovecot runs as."""
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +38,7 @@ def mysql(world: World) -> Iterator[MySql]:
 def folder(tmp_path_factory: pytest.TempPathFactory, world: World) -> Path:
     """An empty folder of the host for mail."""
     made = tmp_path_factory.mktemp("mail")
-    world.own(made, VMAIL)
+    world.own(made, DOVECOT)
     return made
 
 

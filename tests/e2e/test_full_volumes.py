@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from mailinfra.user_ids import DOVECOT
 from tests.e2e import load
 from tests.e2e.ground.zones import HOSTNAME
 from tests.e2e.server import Server, letter, until
@@ -14,7 +15,7 @@ from tests.e2e.vantage import Vantage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
-MAIL = {"type": "tmpfs", "device": "tmpfs", "o": "size=8m,uid=1000,gid=1000"}
+MAIL = {"type": "tmpfs", "device": "tmpfs", "o": f"size=8m,uid={DOVECOT},gid={DOVECOT}"}
 QUEUE = {"type": "tmpfs", "device": "tmpfs", "o": "size=24m"}
 
 

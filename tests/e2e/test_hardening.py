@@ -10,6 +10,7 @@ from docker.models.containers import Container
 
 from mailinfra.containers import labels
 from mailinfra.containers.config_volumes import OPEN_FILES, PROCESSES
+from mailinfra.user_ids import FIRST, HELPER, LAST, OWNED
 from tests.containers_page import places, table
 from tests.e2e.server import Server, until
 from tests.e2e.stackfile import ALICE
@@ -153,11 +154,45 @@ def test_one_process_in_all_is_root_also_while_many_are_logged_in(server: Server
     assert not {name: roots for name, roots in found.items() if roots}
 
 
+def test_the_machine_sees_processes_of_users_alone_that_it_does_not_have(server: Server) -> None:
+    for name, one in server.stack.containers().items():
+        seen = one.top(ps_args="-eo pid,uid,comm")["Processes"]
+        assert seen, name
+        strangers = [(user, program) for _, user, program in seen if not FIRST <= int(user) <= LAST]
+        assert strangers == ([("0", "master")] if name == "postfix" else []), name
+
+
+def owners(server: Server, volume: str) -> set[int]:
+    """Return the user and group ids that anything in a volume belongs to."""
+    image = server.stack.containers()["postfix"].image
+    assert image is not None
+    told = server.stack.docker.containers.run(
+        image,
+        ["/data", "-printf", "%U\\n%G\\n"],
+        entrypoint="find",
+        user="0:0",
+        volumes={volume: {"bind": "/data", "mode": "ro"}},
+        network_mode="none",
+        remove=True,
+    )
+    return set(map(int, told.split()))
+
+
+def test_what_is_kept_belongs_to_nobody_of_the_machine(server: Server) -> None:
+    server.arrives(ALICE, server.deliver(ALICE))
+    for one in OWNED:
+        found = owners(server, f"{server.stack.full_name}-{one.volume}")
+        others = {each for each in found if not FIRST <= each <= LAST}
+        # The queue's own folder, and what Postfix only reads in it, are root's.
+        assert others == ({0} if one.service == "postfix" else set()), one.volume
+        assert one.owner in found, one.volume
+
+
 def test_who_answers_for_postfix_comes_back_when_it_is_killed(server: Server) -> None:
     postfix = server.stack.containers()["postfix"]
     before = set(inside(postfix, "sh", "-c", HELPERS).split())
     assert before
-    inside(postfix, "sh", "-c", f"kill -KILL {' '.join(before)}", user="65534")
+    inside(postfix, "sh", "-c", f"kill -KILL {' '.join(before)}", user=str(HELPER))
 
     def others() -> bool:
         now = set(inside(postfix, "sh", "-c", HELPERS).split())
@@ -185,6 +220,7 @@ def test_nobody_reads_no_secret_of_postfix_and_postfix_no_key(server: Server) ->
     container = server.stack.containers()["postfix"]
     assert readable(container, "root") == {"mysql", "older.key", "tls.key"}
     assert readable(container, "postfix") == {"mysql"}, "a key is read before the rights of root are given up"
+    assert readable(container, "helper") == set()
     assert readable(container, "nobody") == set()
     assert readable(container, "65533") == set()
     server.arrives(ALICE, server.deliver(ALICE))  # all that needs a key or a table has read it

@@ -1,9 +1,15 @@
 """The life of a stack: previews without surprises, small changes, neighbours, an end and a new beginning."""
 
+import io
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from bootstrap import owners
+from bootstrap.machine import Machine
+from bootstrap.report import Report
+from mailinfra.user_ids import OWNED
 from tests.e2e.server import Server, until
 from tests.e2e.stack import EngineError, Stack
 from tests.e2e.stackfile import ALICE, BOB, ERIN
@@ -93,6 +99,38 @@ def test_destroy_keeps_the_data_and_the_next_up_finds_all_of_it(server: Server) 
     assert not server.stack.containers()
     left = server.stack.volumes()
     assert {name.rpartition("-")[2] for name in left} == {"mail", "mysql", "queue"}, "data, and nothing else"
+
+    # As a version of before left it: the daemons ran as other users.
+    machine = Machine(
+        project=server.stack.workspace.program,
+        env=server.stack.workspace.environment,
+        report=Report(io.StringIO()),
+        is_root=True,
+    )
+    name, full_name = server.stack.name, server.stack.full_name
+    image = owners.image(machine, name)
+    data = owners.candidates(machine, name)
+    back = [
+        owners.Data(
+            source=one.source,
+            service=one.service,
+            owner=one.owner,
+            users={new: old for old, new in one.users.items()},
+            groups={new: old for old, new in one.groups.items()},
+        )
+        for one in data
+    ]
+    owners.hand_over(machine, image, name, back)
+    everything = [f"{full_name}-{one.volume}" for one in OWNED]
+    assert [one.source for one in owners.former(machine, name)] == everything
+    with pytest.raises(EngineError, match=f"Run `make up STACK={name}`"):
+        server.stack.up()
+    assert not server.stack.containers(), "nothing is made before the data is given over"
+    groups = [replace(one, users={}) for one in data]
+    owners.hand_over(machine, image, name, groups)  # and interrupted there
+    assert [one.source for one in owners.former(machine, name)] == everything
+    owners.hand_over(machine, image, name, owners.former(machine, name))
+    assert owners.former(machine, name) == []
 
     server.stack.up()
     server.arrive()

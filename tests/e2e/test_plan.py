@@ -24,6 +24,7 @@ from bootstrap.plan.daemons import AWAY_SECONDS, daemons
 from bootstrap.plan.data import HOLDS, data
 from bootstrap.plan.engine import Plan, read
 from bootstrap.plan.summary import page
+from mailinfra.user_ids import DOVECOT
 from tests.e2e import stackfile
 from tests.e2e.conftest import tell
 from tests.e2e.ground import addresses
@@ -199,7 +200,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, stack: Stack) -> Path:
     assert image is not None
     stack.docker.containers.run(
         image,
-        ["-c", "chown 1000:1000 /folder"],
+        ["-c", f"chown {DOVECOT}:{DOVECOT} /folder"],
         entrypoint="/bin/sh",
         user="0:0",
         volumes={str(made): {"bind": "/folder", "mode": "rw"}},

@@ -85,7 +85,7 @@ def test_databases_say_their_character_set_and_collation(database: Engine) -> No
 
 
 def test_it_runs_as_its_own_user_from_the_start_and_without_any_capability(database: Engine) -> None:
-    assert container(database)["user"] == "999:999"
+    assert container(database)["user"] == "61000:61000"
     assert container(database)["capabilities"] == {"adds": [], "drops": ["ALL"]}
 
 

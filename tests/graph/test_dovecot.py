@@ -78,7 +78,7 @@ def test_mail_can_lie_in_a_folder_of_the_host_and_then_no_volume_is_declared(eng
 
 def test_it_runs_without_root_and_without_any_capability(dovecot: Engine) -> None:
     container = plain(dovecot.one(CONTAINER, "imap-service-container").object)
-    assert container["user"] == "1000:1000"
+    assert container["user"] == "61001:61001"
     assert container["capabilities"] == {"adds": [], "drops": ["ALL"]}
 
 

@@ -27,6 +27,7 @@ IMAGE = f"sha256:{'0' * 64}"
 DIGEST = f"@sha256:{'0' * 64}"
 CONTAINER: dict[str, Any] = {
     "image": IMAGE,
+    "user": "61000:61000",
     "memory": 64,
     "memory_swap": 64,
     "capabilities": docker.ContainerCapabilitiesArgs(adds=[], drops=["ALL"]),
@@ -88,6 +89,10 @@ BROKEN = {
         container(capabilities=CAPABILITIES(adds=["CAP_NET_ADMIN"], drops=["ALL"])),
         "has CAP_NET_ADMIN, and no container may have more than CAP_DAC_OVERRIDE",
     ),
+    "a user of many hosts": (container(user="1000:1000"), "runs as 1000:1000, whose number"),
+    "a user with a group of many hosts": (container(user="61000:33"), "runs as 61000:33, whose number"),
+    "a user that only the image knows": (container(user="mysql"), "runs as mysql, whose number"),
+    "the image's own user": (container(user=None), "runs as the user that its image names"),
     "privileged": (container(privileged=True), "is privileged"),
     "new privileges": (container(security_opts=None), "may gain rights"),
     "a tag that runs": (container(image="mysql:9"), "runs 'mysql:9' by a name without a digest"),
@@ -99,6 +104,10 @@ BROKEN = {
 KEPT = {
     "container": container(),
     "a capability of the list": container(capabilities=CAPABILITIES(adds=["CAP_SETUID"], drops=["ALL"])),
+    "a root that gives its rights up": container(
+        user=None, capabilities=CAPABILITIES(adds=["CAP_SETUID"], drops=["ALL"])
+    ),
+    "a container that never starts": container(user="65534:65534", start=False),
     "a digest": image(f"mysql:9{DIGEST}"),
     "a digest below": image("ours:1", base=f"debian:trixie-slim{DIGEST}"),
     "a base of this machine": image("ours:1", base="mailinfra-base:trixie"),

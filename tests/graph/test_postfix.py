@@ -7,10 +7,11 @@ from typing import Any
 import pulumi
 import pytest
 
-from mailinfra.components.postfix import GID, NOBODY, SECRETS, Postfix, PostfixArgs, smarthost_login
+from mailinfra.components.postfix import SECRETS, Postfix, PostfixArgs, smarthost_login
 from mailinfra.config import pem
 from mailinfra.config.mail import SmarthostConfig
 from mailinfra.types import OnDestroy
+from mailinfra.user_ids import HELPER, POSTFIX
 from tests.graph.conftest import CONTAINER, VOLUME, Engine, declare, heard, is_secret, plain
 from tests.samples import inner_dovecot, limits, login, ports, postfix_args
 
@@ -103,8 +104,8 @@ def test_only_root_reads_a_key_and_only_postfix_the_password_of_the_database(eng
         assert permissions == ("0444" if name.startswith("mysql/") else "0400"), name
     container = plain(engine.one(CONTAINER, "mta-service-container").object)
     outer = SECRETS.rpartition("/")[0]
-    assert f"gid={GID},mode=0750" in container["tmpfs"][outer], "whoever else may enter reads the maps"
-    assert NOBODY != GID
+    assert f"gid={POSTFIX},mode=0750" in container["tmpfs"][outer], "whoever else may enter reads the maps"
+    assert HELPER != POSTFIX
 
 
 def test_dovecot_is_held_to_its_name_by_the_ca_that_is_known(postfix: Engine) -> None:

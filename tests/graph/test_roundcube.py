@@ -48,12 +48,12 @@ def webmail() -> Engine:
 
 
 def test_it_runs_without_root_and_without_any_capability(webmail: Engine) -> None:
-    assert container(webmail)["user"] == "33:33"
+    assert container(webmail)["user"] == "61005:61005"
     assert container(webmail)["capabilities"] == {"adds": [], "drops": ["ALL"]}
 
 
 def test_the_program_may_run_where_the_image_unpacks_it(webmail: Engine) -> None:
-    assert container(webmail)["tmpfs"]["/var/www/html"].startswith("exec,uid=33,gid=33"), (
+    assert container(webmail)["tmpfs"]["/var/www/html"].startswith("exec,uid=61005,gid=61005"), (
         "Docker's default is noexec: the schema's script fails, which is only logged"
     )
 

@@ -10,7 +10,7 @@ import pytest
 from mailinfra.config import host_folder
 from tests.unit.form import accepted, form, refused
 
-OURS = {"st_uid": 1000, "st_gid": 1000}
+OURS = {"st_uid": 61001, "st_gid": 61001}
 ROOTS = {"st_uid": 0, "st_gid": 0}
 
 
@@ -39,8 +39,8 @@ def test_a_folder_of_root_is_refused_with_the_command_that_helps(
     owned[str(tmp_path)] = found(0o755)
     assert refused(mounted(tmp_path), local_daemon=True) == [
         f"server.storage.mail.hostPath: '{tmp_path}' belongs to user 0 and group 0 (mode 0755), and Dovecot "
-        "runs as user and group 1000, so no mail could be delivered: "
-        f"`chown 1000:1000 {tmp_path}` and `chmod u+rwx {tmp_path}`"
+        "runs as user and group 61001, so no mail could be delivered: "
+        f"`chown 61001:61001 {tmp_path}` and `chmod u+rwx {tmp_path}`"
     ]
 
 
@@ -49,8 +49,8 @@ def test_a_folder_of_root_is_refused_with_the_command_that_helps(
     [
         (0o700, OURS, True),
         (0o500, OURS, False),
-        (0o770, {"st_uid": 0, "st_gid": 1000}, True),
-        (0o750, {"st_uid": 0, "st_gid": 1000}, False),
+        (0o770, {"st_uid": 0, "st_gid": 61001}, True),
+        (0o750, {"st_uid": 0, "st_gid": 61001}, False),
         (0o777, ROOTS, True),
     ],
 )
@@ -66,7 +66,7 @@ def test_a_folder_that_is_missing_or_a_file_is_refused(tmp_path: Path) -> None:
     (line,) = refused(mounted(tmp_path / "file"), local_daemon=True)
     assert "is not a folder; name one" in line
     (line,) = refused(mounted(tmp_path / "none"), local_daemon=True)
-    assert f"does not exist; make it: `install -d -o 1000 -g 1000 -m 0700 {tmp_path}/none`" in line
+    assert f"does not exist; make it: `install -d -o 61001 -g 61001 -m 0700 {tmp_path}/none`" in line
 
 
 def test_mail_that_was_copied_in_by_root_is_refused_and_a_disks_own_folder_is_not(
@@ -80,7 +80,7 @@ def test_mail_that_was_copied_in_by_root_is_refused_and_a_disks_own_folder_is_no
     line = host_folder.fault(str(tmp_path))
     assert line is not None
     assert "holds 'example.test', which belongs to user" in line
-    assert f"`chown -R 1000:1000 {tmp_path}`" in line
+    assert f"`chown -R 61001:61001 {tmp_path}`" in line
 
 
 def test_a_folder_of_another_machine_is_not_looked_for_here() -> None:

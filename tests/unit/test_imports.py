@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "mailinfra"
 
-GROUND = {"addresses", "chains", "hashes", "types"}
+GROUND = {"addresses", "chains", "hashes", "types", "user_ids"}
 BELOW_NOUNS = {
     *GROUND,
     "containers",
@@ -37,6 +37,7 @@ ALLOWED: dict[str, set[str]] = {
     "chains": set(),
     "hashes": set(),
     "types": {"addresses"},
+    "user_ids": set(),
     "config": {*GROUND},
     "containers": {*GROUND},
     "components.encryption": set(),

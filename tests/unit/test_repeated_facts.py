@@ -2,12 +2,12 @@
 
 import re
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from bootstrap import inventory
 from bootstrap.plan import keys
+from mailinfra import user_ids
 from mailinfra.components import dovecot, postfix, roundcube
 from mailinfra.components.database import server
 from mailinfra.config.dkim import RETIREMENT_DAYS, DkimConfig, KeyState
@@ -28,15 +28,39 @@ def image_file(name: str) -> str:
     return (ROOT / "images" / name).read_text()
 
 
-@pytest.mark.parametrize("daemon", [dovecot, roundcube], ids=["dovecot", "roundcube"])
-def test_an_image_runs_as_the_user_that_its_container_does(daemon: ModuleType) -> None:
-    folder = daemon.__name__.rpartition(".")[2]
-    assert f"\nUSER {daemon.UID}:{daemon.GID}\n" in image_file(f"{folder}/Dockerfile")
+@pytest.mark.parametrize(("folder", "user"), [("dovecot", user_ids.DOVECOT), ("roundcube", user_ids.WEBMAIL)])
+def test_an_image_runs_as_the_user_that_its_container_does(folder: str, user: int) -> None:
+    assert f"\nUSER {user}:{user}\n" in image_file(f"{folder}/Dockerfile")
 
 
-@pytest.mark.parametrize(("folder", "owner"), [("dovecot", dovecot), ("postfix", postfix), ("mysql", server)])
-def test_an_image_makes_the_user_that_its_folders_in_memory_belong_to(folder: str, owner: ModuleType) -> None:
-    assert re.search(rf"useradd .*--uid {owner.UID} --gid {owner.GID} ", image_file(f"{folder}/Dockerfile"))
+@pytest.mark.parametrize(
+    ("folder", "name", "user"),
+    [
+        ("dovecot", "vmail", user_ids.DOVECOT),
+        ("postfix", "postfix", user_ids.POSTFIX),
+        ("postfix", "helper", user_ids.HELPER),
+        ("mysql", "mysql", user_ids.MYSQL),
+    ],
+)
+def test_an_image_makes_the_users_that_its_folders_belong_to(folder: str, name: str, user: int) -> None:
+    text = image_file(f"{folder}/Dockerfile")
+    assert re.search(rf"groupadd .*--gid {user} {name}\b", text)
+    assert re.search(rf"useradd .*--uid {user} --gid {user} [^&]* {name}\b", text)
+
+
+def test_webmails_image_gives_www_data_another_number_before_any_package_knows_it() -> None:
+    text = image_file("roundcube/Dockerfile")
+    assert f"groupmod --gid {user_ids.WEBMAIL} www-data" in text
+    assert text.index(f"usermod --uid {user_ids.WEBMAIL} www-data") < text.index("apt-get")
+
+
+def test_dovecot_serves_mail_of_its_own_user_alone() -> None:
+    text = (ROOT / "configs/dovecot/dovecot.conf").read_text()
+    assert set(re.findall(r"first_valid_[ug]id = (\d+)", text)) == {str(user_ids.DOVECOT)}
+
+
+def test_postfix_knows_the_group_of_who_may_hand_in_mail() -> None:
+    assert f"groupadd --gid {user_ids.POSTDROP} postdrop" in image_file("postfix/Dockerfile")
 
 
 def test_the_preview_and_the_form_say_the_same_of_keys() -> None:
@@ -47,9 +71,8 @@ def test_the_preview_and_the_form_say_the_same_of_keys() -> None:
 
 
 def test_the_form_says_who_a_folder_of_the_host_has_to_belong_to() -> None:
-    assert dovecot.UID == dovecot.GID
     told = descriptions(MailStorageConfig)["host_path"]
-    assert f"user and group {dovecot.UID}," in " ".join(told.split())
+    assert f"user and group {user_ids.DOVECOT}," in " ".join(told.split())
 
 
 def test_health_checks_ask_at_the_ports_that_the_daemons_listen_on() -> None:

@@ -23,6 +23,7 @@ from mailinfra.containers.place import Place, PublishedPort
 from mailinfra.containers.rendering import rendered, text_of
 from mailinfra.containers.service import Health, Mount, Service, ServiceArgs
 from mailinfra.types import MIB, OnDestroy
+from mailinfra.user_ids import MYSQL
 
 PORT = 3306
 
@@ -31,7 +32,6 @@ CHARACTER_SET, COLLATION = "utf8mb4", "utf8mb4_0900_ai_ci"
 
 _LOOPBACK = "127.0.0.1"
 _TMP = "mode=1777,size=64m"
-UID, GID = 999, 999  # as in the official image
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +110,7 @@ def own(name: str, server: OwnServer, on_destroy: OnDestroy, child: ResourceOpti
             place=server.place,
             folders=_folders(server, passwords),
             mounts=[Mount(path="/var/lib/mysql", source=data.name)],
-            tmpfs={"/tmp": _TMP, "/var/run/mysqld": f"uid={UID},gid={GID},mode=0755,size=1m"},  # noqa: S108
+            tmpfs={"/tmp": _TMP, "/var/run/mysqld": f"uid={MYSQL},gid={MYSQL},mode=0755,size=1m"},  # noqa: S108
             ports=[PublishedPort(internal=PORT, external=server.port, address=_LOOPBACK)],
             # `mysqladmin ping` is content with "Access denied"; the socket answers during the first start.
             health=Health(
@@ -118,7 +118,7 @@ def own(name: str, server: OwnServer, on_destroy: OnDestroy, child: ResourceOpti
                 startup_seconds=240,
             ),
             memory_mib=server.memory // MIB,
-            user=f"{UID}:{GID}",
+            user=f"{MYSQL}:{MYSQL}",
             environment={
                 "MYSQL_ROOT_PASSWORD_FILE": "/run/secrets/root_password",
                 "MYSQL_ROOT_HOST": "localhost",
