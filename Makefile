@@ -10,7 +10,7 @@ RUN := +
 endif
 MAKEFLAGS += --no-print-directory
 unexport MAKEFLAGS
-COMMANDS := up preview destroy env dns dns-check test test-interruptions check bench docs lock stop
+COMMANDS := up preview status upgrade destroy env dns dns-check test test-interruptions check bench docs lock stop
 
 .DEFAULT_GOAL := help
 .PHONY: help $(COMMANDS)

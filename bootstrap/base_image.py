@@ -35,6 +35,13 @@ def bring_images(machine: Machine, stack_file: Path) -> None:
     machine.report.found(NEED, f"built on {BASE}, made from this machine's Debian mirror")
 
 
+def renew_base(machine: Machine, stack_file: Path) -> None:
+    """Make the base anew where the stack builds on it; images on the former one stay as they are."""
+    if BASE in stack_file.read_text():
+        build_base(machine)
+        machine.report.found(NEED, f"made {BASE} anew from this machine's Debian mirror")
+
+
 def choose_stack(machine: Machine) -> str:
     """Return `dev` where a registry has our images, `offline` where none answers."""
     from mailinfra.containers.images import DEBIAN

@@ -10,7 +10,19 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from bootstrap import checks, health, loopback, owners, records, repair, rotation, summary, volumes
+from bootstrap import (
+    checks,
+    health,
+    loopback,
+    owners,
+    records,
+    repair,
+    rotation,
+    status,
+    summary,
+    upgrade,
+    volumes,
+)
 from bootstrap.commands import pass_through
 from bootstrap.docker_engine import stop_docker, version
 from bootstrap.machine import Machine
@@ -37,19 +49,32 @@ def up(machine: Machine, arguments: argparse.Namespace) -> int:
         return bring_up(it, arguments, takeover=takeover, diff=diff, yes=yes)
 
 
-def bring_up(it: Ready, arguments: argparse.Namespace, *, takeover: bool, diff: bool, yes: bool) -> int:
-    """Put right what was interrupted, update, and say what then runs; 1 where not all of it does."""
+def bring_up(
+    it: Ready,
+    arguments: argparse.Namespace,
+    *,
+    takeover: bool,
+    diff: bool,
+    yes: bool,
+    undo: Callable[[], None] = lambda: None,
+) -> int:
+    """Put right what was interrupted, update, and say what then runs; 1 where not all of it does.
+
+    `undo` takes back what was prepared, where there is no plan or a person does not agree to it.
+    """
     machine = it.pulumi.machine
     refuse_clashes(it)
     repair.repair(it.pulumi, it.stack, taken_over=take_over(arguments), takeover=takeover)
     kept = owners.former(machine, it.stack)
     plan = it.pulumi.plan(it.stack)
     if not show_plan(it, plan, diff):
+        undo()
         return 1
     rotation.refuse(it.pulumi, plan, arguments.resolver.split())
     for line in owners.foretold(kept):
         machine.report.say(f"\nFirst, {command('up', arguments)} will {line}.")
     if consent.asks(plan, yes=yes) and not consent.agrees(machine.report, sys.stdin.readline):
+        undo()
         return 1
     owners.give(it.pulumi, it.stack, kept)
     if plan.is_new:
@@ -129,6 +154,37 @@ def show_plan(it: Ready, plan: Plan, diff: bool) -> bool:
         report.say(f"\n{summary.NEW}\n" if plan.is_new else "")
         return it.pulumi.show("preview", "--diff", "--stack", it.stack) == 0
     return True
+
+
+def renew(machine: Machine, arguments: argparse.Namespace) -> int:
+    """Build the images anew that are built here, with Debian's updates of today, and update."""
+    diff, yes = switch("DIFF", arguments.diff), switch("YES", arguments.yes)
+    it = ready(machine, arguments.stack, Absent.REFUSE)
+    with updating(machine, it.stack):
+        undo = upgrade.begin(it.pulumi, it.stack)
+        if undo is None:
+            machine.report.say(
+                "No image of this stack is built here. A newer release of this program names newer images, "
+                "and so may you, under images in the stack file."
+            )
+            return 0
+        return bring_up(it, arguments, takeover=False, diff=diff, yes=yes, undo=undo)
+
+
+def show_status(machine: Machine, arguments: argparse.Namespace) -> int:
+    """Say what runs, how it is, how old it is, and what to do; 1 where something does not run well."""
+    it = ready(machine, arguments.stack, Absent.REFUSE)
+    found = survey(it.pulumi, it.stack)
+    try:
+        first = repair.foretell(it.pulumi, found, take_over(arguments))
+    except Problem as problem:
+        first = [str(problem)]
+    seen = status.look(it.pulumi.machine, it.stack, found.daemons)
+    again = {name: command(name, arguments) for name in ("up", "upgrade")}
+    machine.report.say()
+    for line in [*status.page(seen, again, first), *health.told(it.pulumi.machine, found.daemons)]:
+        machine.report.say(line)
+    return 0 if seen.is_well else 1
 
 
 def destroy(machine: Machine, arguments: argparse.Namespace) -> int:
@@ -255,7 +311,9 @@ COMMANDS: Mapping[str, Callable[[Machine, argparse.Namespace], int]] = {
         for command in (up, preview, destroy, env, dns, test, check, bench, docs, lock, running, stop)
     },
     "dns-check": dns_check,
+    "status": show_status,
     "test-interruptions": interruptions,
+    "upgrade": renew,
 }
 
 

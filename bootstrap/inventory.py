@@ -54,6 +54,9 @@ class Container:
     said: str
     """What the newest health check said."""
 
+    image: str
+    """Docker's id of the image that it runs."""
+
     user: str
     """Whom its first process runs as, as it was declared; empty for root."""
 
@@ -161,6 +164,7 @@ def _container(described: Mapping[str, Any]) -> Container:
         status=str(state.get("Status", "")),
         health=str(health.get("Status", "")),
         said=str(log[-1].get("Output", "")) if log else "",
+        image=str(described.get("Image") or ""),
         user=str(config.get("User") or ""),
         since=str(state.get("StartedAt", ""))[:16].replace("T", " "),
         published=tuple(sorted(set(_published(described)))),

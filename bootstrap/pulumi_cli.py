@@ -81,6 +81,11 @@ class Pulumi:
         else:
             self.tell("stack", "select", stack, *(["--create"] if absent is Absent.CREATE else []))
 
+    def setting(self, stack: str, path: str) -> str:
+        """Return a setting of the stack file; empty where it is not set."""
+        said = self._ask("config", "get", "--path", path, "--stack", stack)
+        return said.text if said.good else ""
+
     def outputs(self, stack: str) -> Mapping[str, Any]:
         """Return the stack's outputs, secrets in clear text."""
         said = self.tell("stack", "output", "--json", "--show-secrets", "--stack", stack)

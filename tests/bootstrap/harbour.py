@@ -156,6 +156,7 @@ class Harbour:
             "volume ls",
             "volume inspect",
             "image ls",
+            "image inspect",
             "logs",
             "stack export",
         )

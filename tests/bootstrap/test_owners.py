@@ -13,7 +13,6 @@ from tests.bootstrap.harbour import Harbour, whole
 @pytest.fixture
 def harbour(world: World, monkeypatch: pytest.MonkeyPatch) -> Harbour:
     monkeypatch.setattr(repair, "RECOVER_SECONDS", 0.2)
-    (world.folder / "Pulumi.dev.yaml").write_text("config: {}\n")
     made = Harbour(world)
     whole(made)
     for end in ("mysql", "queue", "mail-0123abcd"):

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -149,6 +150,16 @@ def test_a_built_image_is_named_by_its_context_and_a_pulled_one_by_its_digest(en
     assert image["build"]["context"] == "images/dovecot"
     assert image["build"]["buildArgs"] == {"BASE": "debian:trixie-slim"}
     assert Built(folder="dovecot", base="debian:sid", stack="mailinfra-test").hash != source.hash
+
+
+def test_two_stacks_that_build_the_same_move_no_tag_under_each_other(engine: Engine) -> None:
+    for stack in ("mailinfra-one", "mailinfra-two"):
+        source = Built(folder="dovecot", base="debian:trixie-slim", stack=stack)
+        declare(partial(Service, stack, sample_args(image=source)))
+    names = [plain(request.object)["name"] for request in engine.created(IMAGE)]
+    assert len(names) == len(set(names)) == 2
+    tags = [tag for request in engine.created(IMAGE) for tag in plain(request.object)["build"]["tags"]]
+    assert tags == names, "a tag that both have would replace the other's containers"
 
 
 def test_another_revision_is_another_image_and_never_what_docker_built_before(engine: Engine) -> None:
