@@ -76,7 +76,7 @@ def bring_up(
     if consent.asks(plan, yes=yes) and not consent.agrees(machine.report, sys.stdin.readline):
         undo()
         return 1
-    owners.give(it.pulumi, it.stack, kept)
+    owners.give(it.pulumi, it.stack, kept, plan)
     if plan.is_new:
         machine.report.say(f"\n{summary.NEW}")
     machine.report.say()

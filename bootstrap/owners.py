@@ -6,18 +6,24 @@ No file is read, written or removed. Does not own the ids (mailinfra/user_ids.py
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bootstrap import inventory, repair
 from bootstrap.base_image import BASE
 from bootstrap.commands import CommandFailed, ask, run
 from bootstrap.machine import Machine
+from bootstrap.plan.engine import Plan
 from bootstrap.problem import Problem
 from bootstrap.pulumi_cli import Pulumi, stack_file
+from bootstrap.record import IMAGE
 from bootstrap.survey import survey
 
 NEED = "Owners"
+LATER = "MAILINFRA_OWNERS_LATER"
+"""Set while the images are made: the program does not refuse an update that touches no data
+(mailinfra/config/former_owners.py)."""
+
 LOOK_SECONDS = 120
 MOVE_SECONDS = 24 * 3600
 """A disk of today takes some ten thousand files in a second, a share far away a hundred."""
@@ -71,12 +77,15 @@ def former(machine: Machine, stack: str) -> list[Data]:
     serving = {
         one.service: one.user
         for one in inventory.containers(machine, stack)
-        if one.serves and one.status == "running"
+        if one.serves and one.runs_well
     }
-    # Who runs as the user of now can read its data. Postfix starts as root, and goes with the others.
+    # Who serves as the user of now can read its volume. Postfix starts as root, and goes with the others. A
+    # folder may be another one since.
     if all(
         serving.get(one.service) == f"{one.owner}:{one.owner}" for one in kept if one.service != "postfix"
     ):
+        kept = [one for one in kept if one.is_folder]
+    if not kept:
         return []
     chosen = image(machine, stack)
     found = []
@@ -186,15 +195,17 @@ def foretold(kept: Sequence[Data]) -> Iterator[str]:
         )
 
 
-def give(pulumi: Pulumi, stack: str, kept: Sequence[Data]) -> None:
+def give(pulumi: Pulumi, stack: str, kept: Sequence[Data], plan: Plan) -> None:
     """Take away the daemons that work in the data, and give it over; what was interrupted goes on.
 
-    The containers go for good: one that came back as the user of before could not read what is given over
-    already. The update that follows makes them anew.
+    Images come first, which takes minutes, and the daemons of before serve meanwhile. Then the containers
+    go for good: one that came back as the user of before could not read what is given over. The update that
+    follows makes them anew.
     """
     if not kept:
         return
     machine = pulumi.machine
+    build(pulumi, stack, [step.urn for step in plan.of(IMAGE) if step.op in ("create", "replace")])
     chosen = image(machine, stack)
     found = survey(pulumi, stack)
     services = {one.service for one in kept}
@@ -207,6 +218,22 @@ def give(pulumi: Pulumi, stack: str, kept: Sequence[Data]) -> None:
     gone = [daemon.urn for daemon in found.daemons if daemon.service in services]
     if gone:
         repair.refresh(pulumi, stack, gone)
+
+
+def build(pulumi: Pulumi, stack: str, images: Sequence[str]) -> None:
+    """Have Pulumi bring these images, given by URN, and nothing else; Problem where it cannot."""
+    if not images:
+        return
+    machine = pulumi.machine
+    machine.report.say("\nFirst the images; the daemons serve meanwhile.\n")
+    later = replace(pulumi, machine=replace(machine, env={**machine.env, LATER: "1"}))
+    targets = [word for urn in images for word in ("--target", urn)]
+    if later.show("up", "--yes", "--skip-preview", "--stack", stack, *targets):
+        raise Problem(
+            "Pulumi stopped at the error above, and the daemons run as before",
+            "Put right what it names and run make up again",
+        )
+    machine.report.say()
 
 
 def hand_over(machine: Machine, chosen: str, stack: str, kept: Sequence[Data]) -> None:

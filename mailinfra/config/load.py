@@ -104,7 +104,7 @@ def refuse_former_owners(full_name: str, server: ServerConfig) -> None:
     """Warn in a preview, and stop an update, where data of the stack `<project>-<stack>` belongs to the users
     of before; where Docker is another machine's the daemons say it themselves (images/)."""
     if _local_daemon():
-        former_owners.refuse(full_name, server.storage.mail.host_path)
+        former_owners.refuse(full_name, server)
 
 
 def _local_daemon() -> bool:

@@ -3,11 +3,12 @@
 import pytest
 
 from bootstrap import owners, repair
-from bootstrap.plan.engine import HABITS
+from bootstrap.plan.engine import HABITS, Plan, Step
 from bootstrap.problem import Problem
+from bootstrap.record import IMAGE
 from mailinfra.config import former_owners
 from tests.bootstrap.conftest import World
-from tests.bootstrap.harbour import Harbour, whole
+from tests.bootstrap.harbour import Harbour, resource, whole
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ def test_the_daemons_go_before_their_data_is_given_over_and_are_made_anew(harbou
     looked(harbour, "/data/0", "/data/2", "/data/3")
     kept = owners.former(harbour.pulumi.machine, "dev")
     looked(harbour, "5000", "17")
-    owners.give(harbour.pulumi, "dev", kept)
+    owners.give(harbour.pulumi, "dev", kept, Plan(stack="dev"))
     beginnings = ("docker stop", "docker rm", "docker run", "pulumi --non-interactive refresh")
     calls = [call for call in harbour.touched if call.startswith(beginnings)][1:]  # after the look
     went = ["docker stop c3", "docker rm --force --volumes c3", "docker stop b2"]
@@ -80,6 +81,23 @@ def test_the_daemons_go_before_their_data_is_given_over_and_are_made_anew(harbou
     assert "--cap-add CHOWN --cap-add DAC_READ_SEARCH" in calls[6]
     assert calls[7].startswith("pulumi --non-interactive refresh"), "or the update would look for them"
     assert "gave over mailinfra-dev-queue (postfix, user 2000 -> 61002)" in harbour.world.said
+
+
+def test_images_are_made_while_the_daemons_still_serve(harbour: Harbour) -> None:
+    looked(harbour, "/data/0")
+    kept = owners.former(harbour.pulumi.machine, "dev")
+    made, gone = (
+        Step(op=op, urn=resource(IMAGE, name, "")["urn"], old={}, new={})
+        for op, name in (("replace", "mail-dovecot-image"), ("delete", "mail-old-image"))
+    )
+    harbour.updates(f'echo "$MAILINFRA_OWNERS_LATER" > {harbour.folder}/later; exit 1')
+    with pytest.raises(Problem, match="the daemons run as before"):
+        owners.give(harbour.pulumi, "dev", kept, Plan(stack="dev", steps=[made, gone]))
+    assert (harbour.folder / "later").read_text() == "1\n", "the program would refuse"
+    (call,) = (call for call in harbour.touched if call.startswith("pulumi up"))
+    assert call == f"pulumi up --yes --skip-preview --stack dev --target {made.urn}"
+    assert not [call for call in harbour.touched if call.startswith(("docker stop", "docker rm"))]
+    assert owners.LATER == former_owners.LATER
 
 
 def test_users_come_last_and_children_before_their_folder() -> None:

@@ -1,6 +1,7 @@
 """Data that belongs to the users of before is seen before an update begins, and by nobody's guess."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import pulumi
@@ -8,6 +9,7 @@ import pytest
 
 from mailinfra.config import former_owners
 from mailinfra.user_ids import FIRST, LAST, OWNED, Owned, owned
+from tests.unit.form import accepted, form
 
 HERE = Owned(volume="mail", service="dovecot", owner=1, users={os.getuid(): 1}, groups={})
 ELSEWHERE = Owned(volume="mail", service="dovecot", owner=1, users={FIRST: 1}, groups={})
@@ -40,27 +42,41 @@ def test_a_preview_warns_and_an_update_is_refused_before_anything_is_touched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
-    monkeypatch.setattr(former_owners, "OWNED", (HERE,))
+    names: list[str] = []
+
+    def asked(volumes: Iterable[str]) -> dict[str, str]:
+        names.extend(volumes)
+        return {}
+
+    monkeypatch.setattr(former_owners, "OWNED", (HERE, *OWNED[1:]))
     monkeypatch.setattr(former_owners, "owned", lambda *_: HERE)
     monkeypatch.setattr(former_owners, "_mount_points", lambda _: {"mailinfra-dev-mail": str(tmp_path)})
     monkeypatch.setattr(pulumi, "warn", said.append)
     monkeypatch.setattr(former_owners, "is_dry_run", lambda: True)
-    former_owners.refuse("mailinfra-dev", None)
+    former_owners.refuse("mailinfra-dev", accepted(form()))
     (warning,) = said
     monkeypatch.setattr(former_owners, "is_dry_run", lambda: False)
     with pytest.raises(pulumi.RunError, match="Run `make up STACK=dev`") as refusal:
-        former_owners.refuse("mailinfra-dev", str(tmp_path))
-    assert f"mailinfra-dev-mail, {tmp_path}. Run" in str(refusal.value), "the host's folder, too"
+        former_owners.refuse("mailinfra-dev", accepted(form()))
+    assert "mailinfra-dev-mail. Run" in str(refusal.value)
+    elsewhere = accepted(form(storage={"mail": {"hostPath": str(tmp_path)}}))
+    monkeypatch.setattr(former_owners, "_mount_points", asked)
+    with pytest.raises(pulumi.RunError, match=f"too: {tmp_path}. Run"):
+        former_owners.refuse("mailinfra-dev", elsewhere)
+    assert names == ["mailinfra-dev-mysql", "mailinfra-dev-queue"], "that volume is not in use"
     assert warning.startswith(former_owners.SIGN)
+    with monkeypatch.context() as images_alone:
+        images_alone.setenv(former_owners.LATER, "1")
+        former_owners.refuse("mailinfra-dev", accepted(form()))
     monkeypatch.setattr(former_owners, "_mount_points", lambda _: {})
-    former_owners.refuse("mailinfra-dev", None)
+    former_owners.refuse("mailinfra-dev", accepted(form()))
 
 
 def test_a_daemon_that_does_not_answer_is_its_providers_to_complain_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(former_owners, "SOCKET", str(tmp_path / "none"))
-    former_owners.refuse("mailinfra-dev", None)
+    former_owners.refuse("mailinfra-dev", accepted(form()))
 
 
 def test_a_volume_of_data_is_known_by_its_whole_name() -> None:
