@@ -63,19 +63,15 @@ def bring_up(
     `undo` takes back what was prepared, where there is no plan or a person does not agree to it.
     """
     machine = it.pulumi.machine
-    refuse_clashes(it)
-    repair.repair(it.pulumi, it.stack, taken_over=take_over(arguments), takeover=takeover)
-    kept = owners.former(machine, it.stack)
-    plan = it.pulumi.plan(it.stack)
-    if not show_plan(it, plan, diff):
+    try:
+        agreed = plan_with_consent(it, arguments, takeover=takeover, diff=diff, yes=yes)
+    except BaseException:
+        undo()
+        raise
+    if agreed is None:
         undo()
         return 1
-    rotation.refuse(it.pulumi, plan, arguments.resolver.split())
-    for line in owners.foretold(kept):
-        machine.report.say(f"\nFirst, {command('up', arguments)} will {line}.")
-    if consent.asks(plan, yes=yes) and not consent.agrees(machine.report, sys.stdin.readline):
-        undo()
-        return 1
+    plan, kept = agreed
     owners.give(it.pulumi, it.stack, kept, plan)
     if plan.is_new:
         machine.report.say(f"\n{summary.NEW}")
@@ -97,6 +93,24 @@ def bring_up(
     for line in [*lines, *loopback.warning(machine, it.stack, outputs)]:
         machine.report.say(line)
     return 0
+
+
+def plan_with_consent(
+    it: Ready, arguments: argparse.Namespace, *, takeover: bool, diff: bool, yes: bool
+) -> tuple[Plan, list[owners.Data]] | None:
+    """Return what is to be done, and whose data is given over first; None where it may not be done."""
+    refuse_clashes(it)
+    repair.repair(it.pulumi, it.stack, taken_over=take_over(arguments), takeover=takeover)
+    kept = owners.former(it.pulumi.machine, it.stack)
+    plan = it.pulumi.plan(it.stack)
+    if not show_plan(it, plan, diff):
+        return None
+    rotation.refuse(it.pulumi, plan, arguments.resolver.split())
+    for line in owners.foretold(kept):
+        it.pulumi.machine.report.say(f"\nFirst, {command('up', arguments)} will {line}.")
+    if consent.asks(plan, yes=yes) and not consent.agrees(it.pulumi.machine.report, sys.stdin.readline):
+        return None
+    return plan, kept
 
 
 def failed(it: Ready, arguments: argparse.Namespace, code: int) -> int:

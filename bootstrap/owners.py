@@ -75,9 +75,7 @@ def former(machine: Machine, stack: str) -> list[Data]:
     """Return what of a stack belongs to users of before; nothing is touched."""
     kept = candidates(machine, stack)
     serving = {
-        one.service: one.user
-        for one in inventory.containers(machine, stack)
-        if one.serves and one.runs_well
+        one.service: one.user for one in inventory.containers(machine, stack) if one.serves and one.runs_well
     }
     # Who serves as the user of now can read its volume. Postfix starts as root, and goes with the others. A
     # folder may be another one since.

@@ -411,4 +411,5 @@ def test_half_sent_requests_of_one_address_keep_nobody_else_out(server: Server, 
 def test_clients_that_never_close_what_has_ended_keep_nobody_out(server: Server) -> None:
     webmail, number = server.stack.containers()["webmail"], 1200
     output = webmail.exec_run(["php", "-r", CROWD, "--", str(number)]).output
+    assert isinstance(output, bytes)
     assert int(output) == number, "select() knows descriptors below 1024"
