@@ -13,6 +13,7 @@ from mailinfra.components import roundcube
 from mailinfra.components.database import server
 from mailinfra.config.mail import WebmailConfig
 from mailinfra.config.mta_sts import MtaSts, policy
+from mailinfra.config.server import MOST_ADDRESSES
 from mailinfra.containers.rendering import CONFIGS, render
 from mailinfra.provider import password_changes
 from mailinfra.types import MIB
@@ -224,6 +225,9 @@ def test_no_client_gets_all_of_apache() -> None:
     assert f"const WORKERS = {workers};" in front, "more would wait where nobody is fair to them"
     (share,) = re.findall(r"^const SHARE = (\d+);", front, re.M)
     assert 6 < int(share) <= int(workers) / 2, "a browser takes six"
+    (everybody,) = re.findall(r"^const ALL = (\d+);", front, re.M)
+    ports = 2 * MOST_ADDRESSES
+    assert int(everybody) + int(workers) + ports + 3 < 1024, "select() fails beyond, and all would wait"
     assert text.count("front.php") == 2
     assert (
         "RequestReadTimeout handshake=5-10,MinRate=500 header=10-20,MinRate=500 body=10,MinRate=500" in text

@@ -7,7 +7,7 @@
 const WORKERS = 32;  // of Apache: so many connections go on at the same time
 const SHARE = 16;    // of one client; browsers take six
 const WAITING = 64;  // of one client, further ones are closed
-const ALL = 900;     // connections of everybody; select() knows descriptors below 1024
+const ALL = 850;     // of all, whatever they do; select() knows descriptors below 1024
 const PIECE = 65536; // bytes on the way, in each direction
 const LINGER = 2;    // seconds for a client to read the end
 const PROXIES = []; // they speak for everybody, and have no share
@@ -33,16 +33,16 @@ final class Connection
 // A client is an address, or a network of 2^64 of them: that is what one customer gets of IPv6.
 function client(string $address): string
 {
-    $bytes = inet_pton($address);
+    $bytes = (string) @inet_pton($address);
     return strlen($bytes) === 16 ? inet_ntop(substr($bytes, 0, 8) . str_repeat("\0", 8)) . '/64' : $address;
 }
 
 function inside(string $address, string $network): bool
 {
     [$start, $length] = explode('/', $network) + [1 => null];
-    $one = inet_pton($address);
-    $other = inet_pton($start);
-    if (strlen($one) !== strlen($other)) {
+    $one = (string) @inet_pton($address);
+    $other = (string) @inet_pton($start);
+    if ($one === '' || strlen($one) !== strlen($other)) {
         return false;
     }
     $bits = fn (string $bytes): string => implode('', array_map(fn ($byte) => sprintf('%08b', ord($byte)), str_split($bytes)));
@@ -90,41 +90,29 @@ function send($socket, string &$bytes): bool
     return $sent !== false;
 }
 
-$listeners = $connections = $active = $waiting = $told = [];
+$listeners = $connections = $active = $waiting = $ending = $told = [];
 foreach (PORTS as $port => $apache) {
     $listeners[$port] = listen($port);
 }
 
-$close = function (int $id) use (&$connections, &$active, &$waiting): void {
+$close = function (int $id) use (&$connections, &$active, &$waiting, &$ending): void {
     $one = $connections[$id];
     @fclose($one->client);
     if ($one->apache) {
         @fclose($one->apache);
     }
-    unset($connections[$id], $active[$one->who][$id], $waiting[$one->who][$id]);
+    unset($connections[$id], $active[$one->who][$id], $waiting[$one->who][$id], $ending[$id]);
     $active = array_filter($active);
     $waiting = array_filter($waiting);
 };
 
-// Those that only read their end go first, the oldest before the others; then the last of whoever has most that wait.
-$make_room = function () use (&$connections, &$waiting, $close): void {
-    foreach ($connections as $id => $one) {
-        if ($one->until !== null) {
-            $close($id);
-            return;
-        }
-    }
-    $counts = array_map('count', $waiting);
-    $close(array_key_last($waiting[array_search(max($counts), $counts)]));
-};
-
-$accept = function (int $port, $listener) use (&$connections, &$waiting, &$told, $close, $make_room): void {
+$accept = function (int $port, $listener) use (&$connections, &$waiting, &$ending, &$told, $close): void {
     for ($count = 0; $count < 64 && ($socket = @stream_socket_accept($listener, 0, $name)); $count++) {
         [$address, $from] = peer($name);
         [$to, $proxied] = PORTS[$port];
         $proxy = $to !== $proxied && array_filter(PROXIES, fn ($network) => inside($address, $network));
         $who = $proxy ? 'proxy' : client($address);
-        if (count($waiting[$who] ?? []) >= ($proxy ? ALL - WORKERS : WAITING)) {
+        if (count($waiting[$who] ?? []) >= ($proxy ? ALL : WAITING)) {
             fclose($socket);
             if (($told[$who] ?? 0) < time() - 60) {
                 $told = array_filter($told, fn ($then) => $then > time() - 60);
@@ -133,8 +121,9 @@ $accept = function (int $port, $listener) use (&$connections, &$waiting, &$told,
             }
             continue;
         }
-        if (count($connections) >= ALL) {
-            $make_room();
+        if (count($connections) >= ALL) { // who has had its answer goes first, then the last one of the greediest
+            $counts = array_map('count', $waiting);
+            $close(array_key_first($ending) ?? array_key_last($waiting[array_search(max($counts), $counts)]));
         }
         $one = new Connection(plain($socket), $who, $proxy ? WORKERS : SHARE, $proxy ? $proxied : $to);
         if (!$proxy) { // https://www.haproxy.org/download/3.2/doc/proxy-protocol.txt
@@ -176,6 +165,7 @@ $start = function () use (&$connections, &$active, &$waiting, $close): void {
     }
 };
 
+$failures = 0;
 while (true) {
     $read = ['apache' => STDIN];
     $write = [];
@@ -183,10 +173,8 @@ while (true) {
     foreach ($listeners as $port => $socket) {
         $read["l$port"] = $socket;
     }
-    $lingering = false;
     foreach ($connections as $id => $one) {
         if ($one->until !== null) {
-            $lingering = true;
             $read["c$id"] = $one->client;
             continue;
         }
@@ -202,10 +190,14 @@ while (true) {
             $write["a$id"] = $one->apache;
         }
     }
-    if (@stream_select($read, $write, $except, $lingering ? 1 : null) === false) {
-        usleep(10_000); // a signal
+    if (@stream_select($read, $write, $except, $ending ? 1 : null) === false) {
+        if (++$failures > 100) {
+            exit(1); // no signal, then: the next one begins with nothing
+        }
+        usleep(10_000);
         continue;
     }
+    $failures = 0;
     if (isset($read['apache']) && fread(STDIN, PIECE) === '' && feof(STDIN)) {
         exit(0);
     }
@@ -244,6 +236,7 @@ while (true) {
                 $active = array_filter($active);
                 stream_socket_shutdown($one->client, STREAM_SHUT_WR);
                 $one->until = microtime(true) + LINGER;
+                $ending[$id] = true;
             }
         }
     }
