@@ -34,7 +34,8 @@ def test_a_refresh_finds_what_was_declared(server: Server) -> None:
 @pytest.mark.parametrize(
     ("section", "change", "daemon"),
     [
-        ("ports", {"imap": 45143}, "dovecot"),
+        ("limits", {"sessionsPerUser": 50}, "dovecot"),
+        ("ports", {"smtp": 45025}, "postfix"),
         ("database", {"memory": "768M"}, "database"),
         ("ports", {"webmailRedirect": 45080}, "roundcube"),
     ],

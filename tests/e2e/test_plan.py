@@ -371,7 +371,7 @@ EDITS: list[tuple[dict[str, Any], list[str], set[str]]] = [
             "-> imap 127.0.0.1:45143",
             "no mail, account or queue is touched",
         ],
-        {"dovecot", "postfix"},
+        {"dovecot", "postfix", "webmail"},
     ),
     (
         {"database.memory": "640M"},
