@@ -68,9 +68,7 @@ def check(
         list[str] | None,
         typer.Option(help="Ask this resolver: an address, or ADDRESS@PORT; else this machine's."),
     ] = None,
-    seconds: Annotated[
-        float, typer.Option(help="How long to wait, for all answers together.", min=0.1)
-    ] = 5.0,
+    seconds: Annotated[float, typer.Option(help="How long to wait for an answer.", min=0.1)] = 5.0,
     key: Annotated[list[str] | None, typer.Option(help="Only the DKIM key of this selector.")] = None,
 ) -> None:
     """Ask the DNS for every record; end with 1 where a required one is not right. With --key all are."""

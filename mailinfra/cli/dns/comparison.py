@@ -5,8 +5,8 @@ Owns which differences matter, kind by kind. Does not own the asking (questions.
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 from mailinfra.cli.dns.questions import Answer, Question
@@ -44,21 +44,24 @@ class Verdict:
 class Dns:
     """What is wanted and what was answered."""
 
-    wanted: Sequence[Record]
-    answers: Mapping[Question, Answer] = field(default_factory=dict)
+    wanted: Mapping[tuple[str, str], Sequence[str]]
+    """Name and type -> values."""
+
+    hosts: Collection[str]
+    """Names that have addresses, as wanted."""
+
+    addresses: Collection[str]
+    """Those addresses."""
+
+    answers: Mapping[Question, Answer]
 
     def answer(self, name: str, kind: str) -> Answer:
         """Return what the DNS has there."""
         return self.answers.get(Question(name, kind), Answer())
 
-    def values(self, name: str, kind: str) -> list[str]:
+    def values(self, name: str, kind: str) -> Sequence[str]:
         """Return what is wanted there."""
-        return [each.value for each in self.wanted if (each.name, each.type) == (name, kind)]
-
-    @property
-    def addresses(self) -> list[str]:
-        """The addresses of the host, as wanted."""
-        return [each.value for each in self.wanted if each.type in {"A", "AAAA"}]
+        return self.wanted.get((name, kind), ())
 
 
 Fault = str | None
@@ -80,7 +83,16 @@ def questions(records: Sequence[Record]) -> Iterator[Question]:
 
 def verdicts(records: Sequence[Record], answers: Mapping[Question, Answer]) -> list[Verdict]:
     """Return what has become of each record."""
-    dns = Dns(wanted=records, answers=answers)
+    wanted: dict[tuple[str, str], list[str]] = {}
+    for record in records:
+        wanted.setdefault((record.name, record.type), []).append(record.value)
+    addressed = [record for record in records if record.type in {"A", "AAAA"}]
+    dns = Dns(
+        wanted=wanted,
+        hosts={record.name for record in addressed},
+        addresses={record.value for record in addressed},
+        answers=answers,
+    )
     return [_verdict(dns, record) for record in records]
 
 
@@ -238,8 +250,7 @@ def _spf(dns: Dns, record: Record, found: str) -> Fault:
 
 def _same_senders(dns: Dns, record: Record, ours: str, theirs: str) -> bool:
     """Return whether a mechanism lets the same servers send: `mx`, `mx:example.org`, `a:mail.example.org`."""
-    hosts = {each.name for each in dns.wanted if each.type in {"A", "AAAA"}}
-    same = {ours, f"{ours}:{record.name}", *(f"a:{host}" for host in hosts)}
+    same = {ours, f"{ours}:{record.name}", *(f"a:{host}" for host in dns.hosts)}
     return theirs in same
 
 

@@ -1,4 +1,4 @@
-"""Questions to the DNS: all side by side, each answered or given up within the same few seconds.
+"""Questions to the DNS: side by side, each answered or given up within a few seconds.
 
 Owns how it is asked. Does not own what an answer means for a record (comparison.py).
 """
@@ -16,6 +16,8 @@ import dns.resolver
 
 SIDE_BY_SIDE = 100
 """Questions at a time; a resolver of a provider takes more for an attack."""
+
+_SILENT = "no answer within {:g} s"
 
 PAYLOAD = 1232
 """Bytes of an answer over UDP that no network cuts (dnsflagday.net); longer ones come over TCP."""
@@ -49,7 +51,7 @@ class Resolver:
 
     port: int = 53
     seconds: float = 5.0
-    """For all questions together."""
+    """How long one question may take; and after as long without any answer the rest is given up."""
 
 
 def ask(questions: Collection[Question], resolver: Resolver) -> dict[Question, Answer]:
@@ -64,12 +66,15 @@ async def _ask(questions: Sequence[Question], resolver: Resolver) -> dict[Questi
         return dict.fromkeys(questions, Answer(failure="this machine has no resolver; name one"))
     room = asyncio.Semaphore(SIDE_BY_SIDE)
     tasks = {question: asyncio.create_task(_one(asked, question, room)) for question in questions}
-    if tasks:
-        _, late = await asyncio.wait(tasks.values(), timeout=resolver.seconds)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
-    silent = Answer(failure=f"no answer within {resolver.seconds:g} s")
+    late: set[asyncio.Task[Answer]] = set(tasks.values())
+    while late:
+        done, late = await asyncio.wait(late, timeout=resolver.seconds)
+        if all(task.result().failure for task in done):  # nobody has said anything for so long
+            break
+    for task in late:
+        task.cancel()
+    await asyncio.gather(*late, return_exceptions=True)
+    silent = Answer(failure=_SILENT.format(resolver.seconds))
     return {question: silent if task.cancelled() else task.result() for question, task in tasks.items()}
 
 
@@ -98,7 +103,7 @@ async def _one(resolver: dns.asyncresolver.Resolver, question: Question, room: a
     except dns.resolver.NoNameservers as error:
         return Answer(failure=_reason(error))
     except dns.exception.Timeout:
-        return Answer(failure=f"no answer within {resolver.lifetime:g} s")
+        return Answer(failure=_SILENT.format(resolver.lifetime))
     except (dns.exception.DNSException, OSError) as error:
         return Answer(failure=str(error) or type(error).__name__)
     return Answer(values=sorted(_text(each) for each in found.rrset or ()))
