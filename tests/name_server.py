@@ -96,6 +96,19 @@ def _rrset(name: dns.name.Name, rdataset: Any) -> Any:
     return dns.rrset.from_rdata_list(name, rdataset.ttl, list(rdataset))
 
 
+def _on_one_port(
+    udp: type[socketserver.UDPServer], hears: Any, tcp: type[socketserver.TCPServer], takes: Any
+) -> tuple[socketserver.UDPServer, socketserver.TCPServer]:
+    """Return two servers on one port; one that is free for UDP may be somebody's over TCP."""
+    for _ in range(50):
+        first = udp(("127.0.0.1", 0), hears)
+        try:
+            return first, tcp(("127.0.0.1", int(first.server_address[1])), takes)
+        except OSError:
+            first.server_close()
+    raise AssertionError("no port is free for UDP and TCP alike")
+
+
 @contextmanager
 def serving(server: NameServer) -> Iterator[NameServer]:
     """Let the server answer over UDP and TCP on one port."""
@@ -119,10 +132,12 @@ def serving(server: NameServer) -> Iterator[NameServer]:
         allow_reuse_address = True
         daemon_threads = True
 
-    udp = socketserver.ThreadingUDPServer(("127.0.0.1", 0), Udp)
-    udp.daemon_threads = True
+    class UdpServer(socketserver.ThreadingUDPServer):
+        daemon_threads = True
+
+    udp, tcp = _on_one_port(UdpServer, Udp, TcpServer, Tcp)
     server.port = udp.server_address[1]
-    with udp, TcpServer(("127.0.0.1", server.port), Tcp) as tcp:
+    with udp, tcp:
         threads = [threading.Thread(target=one.serve_forever, args=(0.05,)) for one in (udp, tcp)]
         for thread in threads:
             thread.start()
