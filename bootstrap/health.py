@@ -23,7 +23,7 @@ class Daemon:
     """One daemon that the state knows."""
 
     service: str
-    """mysql, dovecot, postfix, webmail."""
+    """mysql, dovecot, postfix, webmail, and those of the filter."""
 
     urn: str
     """The URN of its container."""

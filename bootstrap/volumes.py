@@ -13,7 +13,7 @@ from bootstrap.problem import Problem
 from bootstrap.pulumi_cli import Pulumi
 from bootstrap.record import VOLUME
 
-DATA = ("mail", "mysql", "queue")
+DATA = ("mail", "mysql", "queue", "valkey")
 """Ends of the fixed names of the volumes with data: `mailinfra-<stack>-mail`."""
 
 

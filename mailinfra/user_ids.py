@@ -22,6 +22,9 @@ POSTDROP = 61003
 HELPER = 61004
 """Runs configs/postfix/helper."""
 WEBMAIL = 61005
+RSPAMD = 61010
+VALKEY = 61011
+RESOLVER = 61012
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,12 +3,17 @@
 from dataclasses import replace
 from typing import Any
 
+from mailinfra.components import resolver, rspamd, valkey
 from mailinfra.components.database.server import OwnServer
 from mailinfra.components.dovecot import INNER, PUBLISHED, DovecotArgs
 from mailinfra.components.handles import DatabaseLogin, Identity, Peer
 from mailinfra.components.postfix import PORTS as POSTFIX_PORTS
 from mailinfra.components.postfix import PostfixArgs
+from mailinfra.components.resolver import ResolverArgs
 from mailinfra.components.roundcube import RoundcubeArgs
+from mailinfra.components.rspamd import RspamdArgs
+from mailinfra.components.valkey import ValkeyArgs
+from mailinfra.config.filtering import FilteringConfig
 from mailinfra.config.mail import LimitsConfig, ReceivingConfig, SmarthostConfig, WebmailConfig
 from mailinfra.config.network import PortsConfig
 from mailinfra.config.storage import MailStorageConfig
@@ -24,6 +29,7 @@ PLACE = Place(
     attachments=[Attachment(network="net", name="example", address="192.0.2.3")],
     listen=["127.0.0.1"],
 )
+FILTER = Peer(host="rspamd", ports=rspamd.PORTS, ca="")
 SMARTHOST = SmarthostConfig(host="smart.test", port=465, username="us")
 
 
@@ -75,6 +81,8 @@ def dovecot_args(**changes: Any) -> DovecotArgs:
         webmail_addresses=["192.0.2.5", "2001:db8::5"],
         mail=MailStorageConfig(),
         limits=limits(),
+        filter=FILTER,
+        filter_password="sample-password",
     )
     return replace(sample, **changes)
 
@@ -86,6 +94,7 @@ def postfix_args(**changes: Any) -> PostfixArgs:
         identity=IDENTITY,
         database=login("postfix"),
         dovecot=inner_dovecot(),
+        filter=FILTER,
         ports=ports(),
         fronts=["192.0.2.4", "2001:db8::4"],
         webmail_addresses=["192.0.2.5", "2001:db8::5"],
@@ -115,3 +124,31 @@ def roundcube_args(**changes: Any) -> RoundcubeArgs:
         limits=limits(),
     )
     return replace(sample, **changes)
+
+
+def rspamd_args(**changes: Any) -> RspamdArgs:
+    sample = RspamdArgs(
+        place=replace(PLACE, alias="rspamd"),
+        valkey=Peer(host="192.0.2.21", ports=valkey.PORTS, ca=""),
+        valkey_password="sample-password",
+        resolver=Peer(host="192.0.2.22", ports=resolver.PORTS, ca=""),
+        gateways=["192.0.2.1", "2001:db8::1"],
+        domains=["example.test", "second.test"],
+        filtering=FilteringConfig.model_validate({"trustedForwarders": ["list.test"]}),
+        limits=limits(),
+    )
+    return replace(sample, **changes)
+
+
+def resolver_args(**changes: Any) -> ResolverArgs:
+    sample = ResolverArgs(
+        place=replace(PLACE, alias="resolver"),
+        inner="192.0.2.22",
+        clients="192.0.2.16/28",
+        resolvers=["192.0.2.53"],
+    )
+    return replace(sample, **changes)
+
+
+def valkey_args(**changes: Any) -> ValkeyArgs:
+    return replace(ValkeyArgs(place=replace(PLACE, alias="valkey"), address="192.0.2.21"), **changes)

@@ -11,7 +11,15 @@ from typing import Any
 from bootstrap.inventory import SERVICE_LABEL
 from bootstrap.plan.engine import CONTAINER, NETWORK, Plan, Step
 
-AWAY_SECONDS = {"mysql": 30, "dovecot": 20, "postfix": 20, "webmail": 20}
+AWAY_SECONDS = {
+    "mysql": 30,
+    "resolver": 20,
+    "valkey": 20,
+    "rspamd": 30,
+    "dovecot": 20,
+    "postfix": 20,
+    "webmail": 20,
+}
 """Daemon -> how long its ports are shut at most while it is replaced, in seconds: measured by
 tests/e2e/test_plan.py. A session that does not end by itself may add the half minute that a daemon has to
 stop."""
@@ -22,6 +30,9 @@ then the network, and they begin one after the other."""
 
 MEANWHILE = {
     "mysql": "mail waits with a temporary answer, who logged in lately goes on",
+    "resolver": "the filter checks less of what arrives, and takes some seconds longer",
+    "valkey": "nothing is learned and no limit holds, and mail takes some seconds longer",
+    "rspamd": "mail waits with a temporary answer, on its way in and out",
     "dovecot": "mail programs connect again by themselves, arriving mail waits in the queue",
     "postfix": "other servers and mail programs try again by themselves",
     "webmail": "who is logged in stays so",
@@ -69,7 +80,7 @@ class Daemon:
     """One daemon and what happens to it."""
 
     name: str
-    """`mysql`, `dovecot`, `postfix` or `webmail`."""
+    """As its container is called: `mysql`, `dovecot`."""
 
     fate: str
     """`made`, `replaced`, `changed while it runs`, `removed` or `untouched`."""

@@ -5,7 +5,7 @@ Does not own the accounts (accounts.py), the database (database/) or the certifi
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi_docker as docker
@@ -43,6 +43,15 @@ TEMPLATES = (
     "watch.conf",
 )
 """Files below configs/dovecot/, which are the same below /etc/dovecot/."""
+
+FILTER_TEMPLATES = (
+    "conf.d/sieve.conf",
+    "filter",
+    "sieve/learn-ham.sieve",
+    "sieve/learn-spam.sieve",
+    "sieve/spam-to-junk.sieve",
+)
+"""More of them, where there is a filter."""
 
 # Each worker may hold one hash of 64 MiB, each session some 3 MiB of its own.
 MEMORY_MIB = 1024
@@ -90,6 +99,12 @@ class DovecotArgs:
     limits: LimitsConfig
     """How many sessions one user may have."""
 
+    filter: Peer | None = None
+    """Who marks spam and learns from what users move; None without a filter."""
+
+    filter_password: Input[str] | None = field(default=None, repr=False)
+    """With which it is taught; becomes a file of its own."""
+
     on_destroy: OnDestroy = OnDestroy.RETAIN
     """What becomes of the mail volume when the stack is destroyed."""
 
@@ -115,11 +130,7 @@ class Dovecot(ComponentResource):
                 place=args.place,
                 folders=[
                     Folder(path="/etc/dovecot", files=configuration(args)),
-                    Folder(
-                        path="/run/secrets",
-                        files={"database_password": args.database.password, "tls.key": args.identity.key},
-                        secret=True,
-                    ),
+                    Folder(path="/run/secrets", files=secrets(args), secret=True),
                 ],
                 mounts=[mail],
                 tmpfs={
@@ -166,11 +177,27 @@ def _marked(mail: MailStorageConfig) -> str:
     return f"-{digest({'': mail.driver, **mail.driver_options})[:8]}"
 
 
+def templates(args: DovecotArgs) -> Sequence[str]:
+    """Return which files below configs/dovecot/ it gets."""
+    return TEMPLATES if args.filter is None else (*TEMPLATES, *FILTER_TEMPLATES)
+
+
+def secrets(args: DovecotArgs) -> dict[str, Input[str]]:
+    """Return path below /run/secrets -> text of each file that nobody else may read."""
+    files: dict[str, Input[str]] = {
+        "database_password": args.database.password,
+        "tls.key": args.identity.key,
+    }
+    if args.filter_password is not None:
+        files["filter_password"] = args.filter_password
+    return files
+
+
 def configuration(args: DovecotArgs) -> dict[str, Input[str]]:
     """Return path below /etc/dovecot -> text of each file that holds no secret."""
     given = values(args)
     return {
-        **{path: rendered(f"dovecot/{path}", given) for path in TEMPLATES},
+        **{path: rendered(f"dovecot/{path}", given) for path in templates(args)},
         "tls/certificate.pem": args.identity.certificate,
         "tls/database-ca.pem": filled(args.database.ca),
     }
@@ -192,4 +219,5 @@ def values(args: DovecotArgs) -> dict[str, Any]:
         "folder_escape": FOLDER_ESCAPE,
         "auth_workers": AUTH_WORKERS,
         "database": args.database.values(_DATABASE_CA),
+        "filter": args.filter and {"host": args.filter.host, "ports": args.filter.ports},
     }

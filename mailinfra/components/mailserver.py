@@ -1,7 +1,7 @@
 """Mail server: the only place where the parts meet.
 
-Owns their order (networks, certificates, database, accounts, Dovecot, Postfix, webmail) and what each gets
-from the form and from those before it. Does not own any setting (mailinfra/config) or what a part is made of.
+Owns their order (networks, certificates, database, accounts, filter, Dovecot, Postfix, webmail) and what each
+gets from the form and from those before it. Does not own any setting (mailinfra/config) or what a part is.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,11 +18,23 @@ from mailinfra.components.database.server import ExistingServer, OwnServer
 from mailinfra.components.dkim import DkimKeys, DkimKeysArgs
 from mailinfra.components.dns import DnsArgs, dns_records
 from mailinfra.components.dovecot import Dovecot, DovecotArgs
-from mailinfra.components.network import DOVECOT, MYSQL, POSTFIX, WEBMAIL, docker_networks
+from mailinfra.components.network import (
+    DOVECOT,
+    MYSQL,
+    POSTFIX,
+    RESOLVER,
+    RSPAMD,
+    VALKEY,
+    WEBMAIL,
+    docker_networks,
+)
 from mailinfra.components.own_provider import Provider
 from mailinfra.components.policy import Policy
 from mailinfra.components.postfix import Postfix, PostfixArgs
+from mailinfra.components.resolver import Resolver, ResolverArgs
 from mailinfra.components.roundcube import Roundcube, RoundcubeArgs
+from mailinfra.components.rspamd import Rspamd, RspamdArgs
+from mailinfra.components.valkey import Valkey, ValkeyArgs
 from mailinfra.config.certificate import CertificateConfig, authorities
 from mailinfra.config.load import Secrets
 from mailinfra.config.network import DATABASE, DEPLOYMENT, INNER
@@ -126,6 +138,46 @@ class MailServer(ComponentResource):
             if server.accounts is not None
             else None  # somebody else writes them
         )
+        domains = [domain.name for domain in server.accounts.domains] if server.accounts else []
+        rspamd = None
+        if server.filtering is not None:
+            resolver = (
+                Resolver(
+                    f"{name}-resolver",
+                    ResolverArgs(
+                        place=place(RESOLVER, "resolver"),
+                        inner=networks.address(INNER, RESOLVER),
+                        clients=str(networks.parts[INNER]),
+                        resolvers=server.resolvers,
+                    ),
+                    child,
+                )
+                if server.receiving.check_domains
+                else None  # there is no DNS
+            )
+            valkey = Valkey(
+                f"{name}-valkey",
+                ValkeyArgs(
+                    place=place(VALKEY, "valkey"),
+                    address=networks.address(INNER, VALKEY),
+                    on_destroy=on_destroy,
+                ),
+                child,
+            )
+            rspamd = Rspamd(
+                f"{name}-rspamd",
+                RspamdArgs(
+                    place=place(RSPAMD, "rspamd"),
+                    valkey=valkey.peer,
+                    valkey_password=valkey.password,
+                    resolver=resolver.peer if resolver else None,
+                    gateways=server.network.gateways(),
+                    domains=domains,
+                    filtering=server.filtering,
+                    limits=server.limits,
+                ),
+                child,
+            )
         dovecot = Dovecot(
             f"{name}-dovecot",
             DovecotArgs(
@@ -139,6 +191,8 @@ class MailServer(ComponentResource):
                 webmail_addresses=networks.fronts(WEBMAIL),
                 mail=server.storage.mail,
                 limits=server.limits,
+                filter=rspamd.peer if rspamd else None,
+                filter_password=rspamd.password if rspamd else None,
                 on_destroy=on_destroy,
             ),
             child,
@@ -151,6 +205,7 @@ class MailServer(ComponentResource):
                 identity=certificates.public,
                 database=database.logins["postfix"],
                 dovecot=dovecot.inner,
+                filter=rspamd.peer if rspamd else None,
                 ports=server.ports,
                 fronts=networks.fronts(POSTFIX),
                 webmail_addresses=networks.fronts(WEBMAIL),

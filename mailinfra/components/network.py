@@ -17,24 +17,39 @@ from mailinfra.containers.images import ImageSource
 from mailinfra.containers.place import Attachment, Place
 
 MYSQL, DOVECOT, POSTFIX, WEBMAIL = "mysql", "dovecot", "postfix", "webmail"
+RSPAMD, VALKEY, RESOLVER = "rspamd", "valkey", "resolver"
 
-HOSTS = ("gateway", MYSQL, DOVECOT, POSTFIX, WEBMAIL)
-"""Who gets which address in a network, counted from its first one. The order is part of every stack."""
+NUMBERS: Mapping[str, int] = {
+    "gateway": 1,
+    MYSQL: 2,
+    DOVECOT: 3,
+    POSTFIX: 4,
+    WEBMAIL: 5,
+    RESOLVER: 6,
+    # The smallest network has six addresses. These two are where MySQL and the webmail never are.
+    RSPAMD: 2,
+    VALKEY: 5,
+}
+"""Who gets which address in a network, counted from its first one. The numbers are part of every stack."""
+
+HOSTS = tuple(NUMBERS)
 
 MEMBERS: Mapping[str, Sequence[str]] = {
-    FRONT: (DOVECOT, POSTFIX, WEBMAIL),
-    INNER: (DOVECOT, POSTFIX),
+    FRONT: (DOVECOT, POSTFIX, WEBMAIL, RESOLVER),
+    INNER: (DOVECOT, POSTFIX, RSPAMD, VALKEY, RESOLVER),
     DATABASE: (MYSQL, DOVECOT, POSTFIX, WEBMAIL),
     DEPLOYMENT: (MYSQL,),
 }
-"""Network -> who is in it. Each container is in one network that is not internal: that one publishes its
-ports and has its default route, so no order of networks decides about either, on any engine."""
+"""Network -> who is in it. No container is in two networks that are not internal: that one publishes its
+ports and has its default route, so no order of networks decides about either, on any engine. Who is in none
+reaches nobody beyond its own network."""
 
 NAMES: Mapping[tuple[str, str], str] = {
     (FRONT, DOVECOT): DOVECOT,
     (FRONT, POSTFIX): POSTFIX,
     (FRONT, WEBMAIL): WEBMAIL,
     (INNER, DOVECOT): f"{DOVECOT}-inner",
+    (INNER, RSPAMD): RSPAMD,
     (DATABASE, MYSQL): MYSQL,
 }
 """Network and container -> the name that it is found by there. Each name leads to one network alone: Docker
@@ -138,7 +153,7 @@ def docker_networks(
 
 def addresses(subnet: IPv4Network | IPv6Network) -> dict[str, str]:
     """Return who has which address in it: the gateway and each container."""
-    return {name: str(subnet[number]) for number, name in enumerate(HOSTS, start=1)}
+    return {name: str(subnet[number]) for name, number in NUMBERS.items()}
 
 
 def nobody(subnet: IPv4Network) -> str:

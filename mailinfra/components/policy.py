@@ -14,6 +14,7 @@ import pulumi_docker as docker
 from pulumi import ResourceOptions, ResourceTransformationArgs, ResourceTransformationResult, RunError
 from pulumi.runtime import is_dry_run
 
+from mailinfra.containers.durability import CACHE, LEARNED
 from mailinfra.containers.images import has_digest
 from mailinfra.containers.service import Service
 from mailinfra.types import OnDestroy
@@ -55,7 +56,7 @@ class Policy:
         elif isinstance(args.resource, docker.RemoteImage):
             found = image_faults(given)
         elif isinstance(args.resource, docker.Volume) and not isinstance(args.opts.parent, Service):
-            found = volume_faults(args.opts, self.on_destroy)
+            found = volume_faults(args.name, args.opts, self.on_destroy)
         else:  # a volume of a service holds rendered files, which the next `up` makes anew
             return None
         self.faults += [f"{args.name}: {fault}" for fault in found]
@@ -131,14 +132,16 @@ def image_faults(given: Mapping[str, Any]) -> Iterator[str]:
 _DIGEST = "write `name:tag@sha256:…`, as `docker buildx imagetools inspect` prints it"
 
 
-def volume_faults(opts: ResourceOptions, on_destroy: OnDestroy) -> Iterator[str]:
+def volume_faults(name: str, opts: ResourceOptions, on_destroy: OnDestroy) -> Iterator[str]:
     """Return which rules a volume of data breaks."""
+    if name.endswith(CACHE):
+        return  # what is in it comes back by itself
     if on_destroy is not OnDestroy.DELETE and not opts.retain_on_delete:
         yield (
             f"goes with the stack, and `storage.onDestroy` says {on_destroy.value}; "
             "make it with the options of `durable`"
         )
-    if on_destroy is OnDestroy.PROTECT and not opts.protect:
+    if on_destroy is OnDestroy.PROTECT and not opts.protect and not name.endswith(LEARNED):
         yield "is not protected, and `storage.onDestroy` says protect; make it with the options of `durable`"
 
 

@@ -84,6 +84,9 @@ class PostfixArgs:
     dovecot: Peer
     """Who keeps the mail and checks passwords."""
 
+    filter: Peer | None = None
+    """Who checks what arrives and signs what users hand in; None without a filter."""
+
     ports: PortsConfig
     """On the host; what is off is not published."""
 
@@ -202,6 +205,7 @@ def values(args: PostfixArgs) -> dict[str, Any]:
         "receiving": args.receiving,
         "webmail_addresses": [f"[{ip}]" if ":" in ip else ip for ip in args.webmail_addresses],
         "dovecot": args.dovecot.values(_DOVECOT_CA),
+        "filter": args.filter and {"host": args.filter.host, "ports": args.filter.ports},
         "smarthost": args.smarthost,
         **outbound_tls(args.smarthost),
     }

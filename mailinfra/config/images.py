@@ -76,6 +76,17 @@ class ImagesConfig(Model):
     )
     """Postfix 3.10; a reference names an image made from `images/postfix`."""
 
+    rspamd: BuiltOrNamed = Field(default="build", examples=[f"registry.example.org/rspamd:3.12.1-1{_DIGEST}"])
+    """rspamd; a reference names an image made from `images/rspamd`."""
+
+    valkey: BuiltOrNamed = Field(default="build", examples=[f"registry.example.org/valkey:8.1.1-1{_DIGEST}"])
+    """Valkey; a reference names an image made from `images/valkey`."""
+
+    resolver: BuiltOrNamed = Field(
+        default="build", examples=[f"registry.example.org/unbound:1.26.2-1{_DIGEST}"]
+    )
+    """Unbound; a reference names an image made from `images/resolver`."""
+
     roundcube: AnySource = Field(default="pull", examples=["build"])
     """Roundcube, with the official image's environment."""
 

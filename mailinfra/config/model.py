@@ -152,3 +152,26 @@ class Word:
         groups = [one for one in json["anyOf"] if one != {"type": "null"}]
         json["anyOf"] = [{"const": self.word}, *([self.also] if self.also else []), *groups]
         return json
+
+
+class Switch:
+    """In an `Annotated[X | None, Switch()]`: a person writes `true` for the defaults, `false` for None,
+    or the group."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        def parse(value: Any) -> Any:
+            if value is True:
+                return {}
+            if value is False:
+                return None
+            if not isinstance(value, dict):
+                raise ValueError("must be true, false or a group of settings")
+            return value
+
+        return core_schema.no_info_before_validator_function(parse, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> Any:
+        json = handler(schema)
+        groups = [one for one in json["anyOf"] if one != {"type": "null"}]
+        json["anyOf"] = [{"type": "boolean"}, *groups]
+        return json

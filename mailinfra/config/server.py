@@ -11,9 +11,10 @@ from pydantic import Field
 from mailinfra.config.accounts.lists import AccountsConfig
 from mailinfra.config.certificate import CertificateConfig, covers
 from mailinfra.config.dkim import DkimConfig
+from mailinfra.config.filtering import FilteringConfig
 from mailinfra.config.images import ImagesConfig
 from mailinfra.config.mail import LimitsConfig, ReceivingConfig, SmarthostConfig, WebmailConfig
-from mailinfra.config.model import Items, ListOrWord, Mistake, Model, Word
+from mailinfra.config.model import Items, ListOrWord, Mistake, Model, Switch, Word
 from mailinfra.config.mta_sts import MtaSts
 from mailinfra.config.network import NetworkConfig, PortsConfig
 from mailinfra.config.storage import DatabaseConfig, Databases, StorageConfig
@@ -65,6 +66,11 @@ class ServerConfig(Model):
     receiving: ReceivingConfig = ReceivingConfig()
     """Checks on arriving mail."""
 
+    filtering: Annotated[FilteringConfig | None, Switch()] = Field(
+        default=FilteringConfig(), examples=[False]
+    )
+    """The filter: `true`, `false` or its settings."""
+
     webmail: WebmailConfig = WebmailConfig()
     """How webmail is reached."""
 
@@ -114,6 +120,7 @@ class ServerConfig(Model):
         settings = self.model_dump(mode="json", by_alias=True, exclude={"accounts"})
         settings["certificate"] = settings["certificate"] or "own"
         settings["resolvers"] = settings["resolvers"] or "host"
+        settings["filtering"] = settings["filtering"] or False
         settings["storage"]["mail"]["driverOptions"] = sorted(self.storage.mail.driver_options)
         return settings
 
@@ -134,6 +141,9 @@ class ServerConfig(Model):
         if external and external.databases is Databases.ADOPT and self.storage.on_destroy is OnDestroy.DELETE:
             reason = "would drop databases that were adopted, not made here; write 'retain' or 'protect'"
             yield Mistake(place=("storage", "onDestroy"), reason=reason, given="delete", about=("database",))
+        if self.filtering and self.filtering.reputation and not self.receiving.check_domains:
+            reason = "asks lists in the DNS, and 'receiving.checkDomains' says that there is none; remove it"
+            yield Mistake(place=("filtering", "reputation"), reason=reason, about=("receiving",))
         if self.webmail.reverse_proxy and self.ports.webmail_redirect is None:
             reason = "needs 'ports.webmailRedirect', which is off: the proxy asks there; write a port"
             yield Mistake(place=("webmail", "reverseProxy"), reason=reason, about=("ports",))

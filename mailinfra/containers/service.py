@@ -211,9 +211,10 @@ def hardened(
                 internal=port.internal, external=port.external, ip=port.address, protocol="tcp"
             )
             for port in ports
-        ],
+        ]
+        or None,
         mounts=mounts,
-        tmpfs=dict(args.tmpfs),
+        tmpfs=dict(args.tmpfs) or None,
         read_only=True,
         capabilities=docker.ContainerCapabilitiesArgs(adds=sorted(args.capabilities), drops=["ALL"]),
         security_opts=NO_NEW_PRIVILEGES,

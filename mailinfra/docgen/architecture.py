@@ -21,7 +21,17 @@ SETTINGS: Mapping[str, Any] = {
 }
 """A public server with nothing but defaults."""
 
-INNER = {24: "LMTP", 465: "submissions", 993: "IMAPS", 3306: "MySQL", 4523: "logins (SASL)"}
+INNER = {
+    24: "LMTP",
+    53: "DNS",
+    465: "submissions",
+    993: "IMAPS",
+    3306: "MySQL",
+    4523: "logins (SASL)",
+    6379: "Valkey",
+    11332: "milter",
+    11334: "learning",
+}
 """Port between containers -> what it is called."""
 
 CLIENTS = {

@@ -70,7 +70,7 @@ class Container:
     """What it is called."""
 
     names: Mapping[str, str]
-    """Name under which the others reach it -> the network where it leads to it."""
+    """Name or address under which the others reach it -> the network where it leads to it."""
 
     networks: Sequence[str]
     """The networks that it is in."""
@@ -146,11 +146,14 @@ def containers(settings: Mapping[str, Any]) -> list[Container]:
                 names={
                     name: networks[one["name"]]
                     for one in each["networksAdvanced"]
-                    for name in one.get("aliases") or []
+                    for name in (one["ipv4Address"], *(one.get("aliases") or []))
                 },
                 networks=[networks[one["name"]] for one in each["networksAdvanced"]],
                 published=sorted(
-                    (Published(port=int(one["external"]), address=one["ip"]) for one in each["ports"]),
+                    (
+                        Published(port=int(one["external"]), address=one["ip"])
+                        for one in each.get("ports") or []
+                    ),
                     key=lambda one: one.port,
                 ),
                 data={one["source"]: one["target"] for one in each["mounts"] if not one.get("readOnly")},

@@ -103,9 +103,11 @@ def test_settings_stay_readable_in_a_preview(dovecot: Engine) -> None:
 def test_password_and_key_are_files_that_nobody_else_sees(dovecot: Engine) -> None:
     filler = dovecot.one(CONTAINER, "imap-service-run-secrets-filler")
     assert is_secret(filler.object.fields["uploads"])
-    assert files(dovecot, "run-secrets") == {"database_password": "hunter2", "tls.key": "private\n"}, (
-        "Dovecot takes every byte of the password's file, a line's end too"
-    )
+    assert files(dovecot, "run-secrets") == {
+        "database_password": "hunter2",
+        "filter_password": "sample-password",
+        "tls.key": "private\n",
+    }, "Dovecot takes every byte of the password's file, a line's end too"
     for request in dovecot.requests:
         if request is not filler:
             assert "hunter2" not in str(request), request.name

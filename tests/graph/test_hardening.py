@@ -10,9 +10,8 @@ from tests.graph.conftest import CONTAINER, Engine, heard, plain
 from tests.graph.test_mailserver import build
 
 FILLING = "those that fill a volume"
-NAMES = {"database": "mail-database-", "dovecot": "mail-dovecot-", "postfix": "mail-postfix-"} | {
-    "webmail": "mail-roundcube-"
-}
+DAEMONS = ("database", "dovecot", "postfix", "resolver", "rspamd", "valkey")
+NAMES = {**{name: f"mail-{name}-" for name in DAEMONS}, "webmail": "mail-roundcube-"}
 
 
 @pytest.fixture(scope="module")

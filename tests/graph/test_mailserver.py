@@ -21,7 +21,10 @@ from mailinfra.components import (
     mailserver,
     network,
     postfix,
+    resolver,
     roundcube,
+    rspamd,
+    valkey,
 )
 from mailinfra.config import pem
 from mailinfra.config.certificate import CertificateConfig
@@ -38,10 +41,25 @@ COMPONENTS: dict[str, Any] = {
     "mailinfra:index:Dovecot": dovecot.Dovecot,
     "mailinfra:index:MailServer": mailserver.MailServer,
     "mailinfra:index:Postfix": postfix.Postfix,
+    "mailinfra:index:Resolver": resolver.Resolver,
     "mailinfra:index:Roundcube": roundcube.Roundcube,
+    "mailinfra:index:Rspamd": rspamd.Rspamd,
     "mailinfra:index:Service": service.Service,
+    "mailinfra:index:Valkey": valkey.Valkey,
 }
-MODULES = (accounts, certificates, database, dovecot, mailserver, postfix, roundcube, service)
+MODULES = (
+    accounts,
+    certificates,
+    database,
+    dovecot,
+    mailserver,
+    postfix,
+    resolver,
+    roundcube,
+    rspamd,
+    service,
+    valkey,
+)
 HANDLES = (handles, network, places)
 
 SERVER = {
@@ -191,7 +209,8 @@ def test_data_volumes_have_fixed_names_and_outlive_a_destroy(built: Engine) -> N
         "mailinfra-test-mail": True,
         "mailinfra-test-mysql": True,
         "mailinfra-test-queue": True,
-    }, "with one of these volumes mail, accounts or contacts are gone"
+        "mailinfra-test-valkey": True,
+    }, "with one of these volumes mail, accounts, contacts or what was learned are gone"
 
 
 def test_the_documented_volumes_are_those_that_hold_data(built: Engine) -> None:
@@ -213,6 +232,35 @@ def test_a_protected_stack_refuses_to_be_destroyed(engine: Engine) -> None:
     declare(lambda: build(storage={"onDestroy": "protect"}))
     protected = {plain(request.object)["name"] for request in engine.created(VOLUME) if request.protect}
     assert protected == {"mailinfra-test-mail", "mailinfra-test-mysql", "mailinfra-test-queue"}
+
+
+def test_a_filter_that_is_left_out_leaves_nothing_of_itself(engine: Engine) -> None:
+    declare(lambda: build(filtering=False, storage={"onDestroy": "protect"}))
+    names = [request.name for request in engine.requests]
+    assert not [name for name in names if re.search("rspamd|valkey|resolver|filter", name)]
+    uploads = [
+        each for request in engine.created(CONTAINER) for each in plain(request.object).get("uploads") or []
+    ]
+    assert not [each["file"] for each in uploads if re.search("sieve|filter", each["file"])]
+    assert not [each["file"] for each in uploads if re.search("milter|rspamd|sieve", each["content"])]
+
+
+def test_a_protected_stack_lets_go_of_its_filter(engine: Engine) -> None:
+    """Else `filtering: false` would be refused."""
+    declare(lambda: build(storage={"onDestroy": "protect"}))
+    volumes = {request.name: request for request in engine.created(VOLUME)}
+    assert not volumes["mail-valkey-learned"].protect
+    assert volumes["mail-valkey-learned"].retainOnDelete, "what was learned is found again"
+    assert not volumes["mail-rspamd-cache"].retainOnDelete, "what is in it comes back by itself"
+
+
+def test_without_dns_nobody_resolves(engine: Engine) -> None:
+    declare(lambda: build(receiving={"checkDomains": False}))
+    assert not [request for request in engine.requests if "resolver" in request.name]
+    filler = engine.one(CONTAINER, "mail-rspamd-service-etc-mailinfra-filler")
+    uploads = {each["file"]: each["content"] for each in plain(filler.object)["uploads"]}
+    for module in rspamd.NEEDING_DNS:
+        assert uploads[f"/mailinfra/local.d/{module}.conf"] == "enabled = false;\n"
 
 
 def test_only_public_services_are_published_and_the_database_on_loopback_alone(engine: Engine) -> None:
@@ -256,7 +304,7 @@ def test_an_existing_database_replaces_the_container_and_nothing_else(engine: En
         for network in plain(request.object).get("networksAdvanced") or []
         for alias in network.get("aliases") or []
     }
-    assert aliases == {"dovecot", "dovecot-inner", "postfix", "webmail"}
+    assert aliases == {"dovecot", "dovecot-inner", "postfix", "rspamd", "webmail"}
     users = {plain(request.object)["user"] for request in engine.created("mysql:index/user:User")}
     assert users == {"dovecot", "identities", "passwords", "postfix", "roundcube"}
 

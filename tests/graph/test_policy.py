@@ -295,7 +295,7 @@ def test_without_a_preview_nothing_is_made_that_breaks_a_rule(
 def test_a_stack_that_keeps_the_rules_is_made(engine: Engine) -> None:
     declare(build)
     made = [request.name for request in engine.created(CONTAINER_TOKEN)]
-    assert len([name for name in made if name.endswith("-container")]) == 4
+    assert len([name for name in made if name.endswith("-container")]) == 7
 
 
 @pytest.mark.parametrize("daemon", ["postfix", "dovecot"])

@@ -10,9 +10,13 @@ CONTAINERS = declared.containers(architecture.SETTINGS)
 def test_the_picture_shows_each_connection_between_containers() -> None:
     assert {(link.client, link.server, link.port) for link in declared.links(CONTAINERS)} == {
         ("dovecot", "mysql", 3306),
+        ("dovecot", "rspamd", 11334),
         ("postfix", "dovecot", 24),
         ("postfix", "dovecot", 4523),
         ("postfix", "mysql", 3306),
+        ("postfix", "rspamd", 11332),
+        ("rspamd", "resolver", 53),
+        ("rspamd", "valkey", 6379),
         ("webmail", "dovecot", 993),
         ("webmail", "mysql", 3306),
         ("webmail", "postfix", 465),
@@ -24,6 +28,8 @@ def test_the_picture_shows_the_volumes_that_hold_data_and_no_others() -> None:
         "mailinfra-prod-mail": "dovecot",
         "mailinfra-prod-mysql": "mysql",
         "mailinfra-prod-queue": "postfix",
+        "mailinfra-prod-rspamd": "rspamd",
+        "mailinfra-prod-valkey": "valkey",
     }
 
 
@@ -41,10 +47,10 @@ def test_only_the_mail_transfer_agent_sends_to_other_servers() -> None:
     assert 'postfix -->|"smtp 25, by MX"| other_mail_servers' in picture
 
 
-def test_a_smaller_message_size_reaches_postfix_and_the_webmail_alone() -> None:
+def test_a_smaller_message_size_reaches_those_that_take_messages_alone() -> None:
     rows = architecture.setting_reach()
     assert "| postfix | `/etc/postfix/main.cf` | `message_size_limit = 26214400` |" in rows
-    assert {row.split("|")[1].strip() for row in rows.splitlines()[2:]} == {"postfix", "webmail"}
+    assert {row.split("|")[1].strip() for row in rows.splitlines()[2:]} == {"postfix", "rspamd", "webmail"}
 
 
 def test_every_package_imports_only_what_stands_above_it_in_the_table() -> None:

@@ -29,6 +29,9 @@ SECTIONS: dict[str, set[str]] = {
     "components.network": {"config.network"},
     "components.postfix": {"config.mail", "config.network"},
     "components.roundcube": {"config.mail", "config.mta_sts", "config.network"},
+    "components.resolver": set(),
+    "components.rspamd": {"config.filtering", "config.mail"},
+    "components.valkey": set(),
 }
 """Noun -> its own sections of the form, and what else only it may import; no noun imports another one."""
 

@@ -19,7 +19,7 @@ from tests.unit.templates import leaves, names_in, without
 
 GOLDEN = Path(__file__).parent / "golden"
 VALUES: dict[str, dict[str, Any]] = {
-    **{f"dovecot/{path}": dovecot.values(dovecot_args()) for path in dovecot.TEMPLATES},
+    **{f"dovecot/{path}": dovecot.values(dovecot_args()) for path in dovecot.templates(dovecot_args())},
     **{f"postfix/{path}": postfix.values(postfix_args()) for path in postfix.TEMPLATES},
     **{f"postfix/{path}": postfix.map_values(postfix_args()) for path in postfix.MAPS},
 }
@@ -91,7 +91,7 @@ def test_a_missing_value_is_an_error_and_never_an_empty_setting(path: str, missi
 @pytest.mark.parametrize(
     ("given", "paths"),
     [
-        (dovecot.values(dovecot_args()), [f"dovecot/{path}" for path in dovecot.TEMPLATES]),
+        (dovecot.values(dovecot_args()), [f"dovecot/{path}" for path in dovecot.templates(dovecot_args())]),
         (postfix.values(postfix_args()), [f"postfix/{path}" for path in postfix.TEMPLATES]),
         (postfix.map_values(postfix_args()), [f"postfix/{path}" for path in postfix.MAPS]),
     ],
@@ -130,7 +130,7 @@ def test_dovecot_believes_nobody_but_the_webmail() -> None:
 
 
 def test_passwords_never_travel_in_clear_and_are_never_logged() -> None:
-    text = "".join(dovecot_file(path) for path in dovecot.TEMPLATES)
+    text = "".join(dovecot_file(path) for path in dovecot.templates(dovecot_args()))
     assert "auth_allow_cleartext = no" in text
     assert "ssl = required" in text
     assert "auth_verbose_passwords = no" in text

@@ -2,13 +2,14 @@
 
 import re
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from bootstrap import inventory
 from bootstrap.plan import keys
 from mailinfra import user_ids
-from mailinfra.components import dovecot, postfix, roundcube
+from mailinfra.components import dovecot, postfix, resolver, roundcube, rspamd, valkey
 from mailinfra.components.database import server
 from mailinfra.config.dkim import RETIREMENT_DAYS, DkimConfig, KeyState
 from mailinfra.config.network import PortsConfig
@@ -28,7 +29,16 @@ def image_file(name: str) -> str:
     return (ROOT / "images" / name).read_text()
 
 
-@pytest.mark.parametrize(("folder", "user"), [("dovecot", user_ids.DOVECOT), ("roundcube", user_ids.WEBMAIL)])
+@pytest.mark.parametrize(
+    ("folder", "user"),
+    [
+        ("dovecot", user_ids.DOVECOT),
+        ("resolver", user_ids.RESOLVER),
+        ("roundcube", user_ids.WEBMAIL),
+        ("rspamd", user_ids.RSPAMD),
+        ("valkey", user_ids.VALKEY),
+    ],
+)
 def test_an_image_runs_as_the_user_that_its_container_does(folder: str, user: int) -> None:
     assert f"\nUSER {user}:{user}\n" in image_file(f"{folder}/Dockerfile")
 
@@ -40,6 +50,8 @@ def test_an_image_runs_as_the_user_that_its_container_does(folder: str, user: in
         ("postfix", "postfix", user_ids.POSTFIX),
         ("postfix", "helper", user_ids.HELPER),
         ("mysql", "mysql", user_ids.MYSQL),
+        ("resolver", "unbound", user_ids.RESOLVER),
+        ("valkey", "valkey", user_ids.VALKEY),
     ],
 )
 def test_an_image_makes_the_users_that_its_folders_belong_to(folder: str, name: str, user: int) -> None:
@@ -85,6 +97,30 @@ def test_health_checks_ask_at_the_ports_that_the_daemons_listen_on() -> None:
         int(port) for port in re.findall(r"(?:greeting |127\.0\.0\.1:)(\d+)", image_file("postfix/healthy"))
     }
     assert asked == set(postfix.PORTS.values())
+
+
+@pytest.mark.parametrize(
+    ("folder", "owner"), [("resolver", resolver), ("rspamd", rspamd), ("valkey", valkey)]
+)
+def test_the_filters_health_checks_ask_at_its_own_ports(folder: str, owner: ModuleType) -> None:
+    asked = re.findall(r"/dev/tcp/127\.0\.0\.1/(\d+)", image_file(f"{folder}/healthy"))
+    assert {int(port) for port in asked} == set(owner.PORTS.values())
+
+
+def test_the_image_of_rspamd_makes_its_user_and_looks_where_its_files_are() -> None:
+    text = image_file("rspamd/Dockerfile")
+    assert f"_SYSTEM_\\2ID={user_ids.RSPAMD}/" in text
+    assert f"ln -s {rspamd.FILES}/local.d {rspamd.FILES}/override.d /etc/rspamd/" in text
+
+
+def test_dovecot_teaches_with_the_password_and_at_the_place_that_it_gets() -> None:
+    program = image_file("dovecot/learn")
+    assert "/run/secrets/filter_password" in program
+    assert "filter_password" in dovecot.secrets(dovecot_args())
+    assert "</etc/dovecot/filter" in program
+    assert dovecot.configuration(dovecot_args())["filter"] == f"rspamd/{rspamd.PORTS['controller']}\n"
+    (folder,) = re.findall("^sieve_pipe_bin_dir = (.*)$", render("dovecot/conf.d/sieve.conf", {}), re.M)
+    assert f"COPY learn {folder}/\n" in image_file("dovecot/Dockerfile")
 
 
 def test_images_listen_where_the_program_expects_them() -> None:
