@@ -134,6 +134,8 @@ def rspamd_args(**changes: Any) -> RspamdArgs:
         resolver=Peer(host="192.0.2.22", ports=resolver.PORTS, ca=""),
         gateways=["192.0.2.1", "2001:db8::1"],
         domains=["example.test", "second.test"],
+        signing=[("rsa-1", "rsa-1.key"), ("ed25519-1", "ed25519-1.key")],
+        keys={"rsa-1.key": "a key", "ed25519-1.key": "a seed"},
         filtering=FilteringConfig.model_validate({"trustedForwarders": ["list.test"]}),
         limits=limits(),
     )

@@ -139,7 +139,7 @@ class MailServer(ComponentResource):
             else None  # somebody else writes them
         )
         domains = [domain.name for domain in server.accounts.domains] if server.accounts else []
-        rspamd = None
+        rspamd = dkim = None
         if server.filtering is not None:
             resolver = (
                 Resolver(
@@ -164,6 +164,7 @@ class MailServer(ComponentResource):
                 ),
                 child,
             )
+            dkim = DkimKeys(f"{name}-dkim", DkimKeysArgs(dkim=server.dkim), child)
             rspamd = Rspamd(
                 f"{name}-rspamd",
                 RspamdArgs(
@@ -173,6 +174,8 @@ class MailServer(ComponentResource):
                     resolver=resolver.peer if resolver else None,
                     gateways=server.network.gateways(),
                     domains=domains,
+                    signing=sorted(dkim.signing, reverse=True),
+                    keys=dkim.private_files,
                     filtering=server.filtering,
                     limits=server.limits,
                 ),
@@ -222,7 +225,6 @@ class MailServer(ComponentResource):
             ),
             child,
         )
-        dkim = DkimKeys(f"{name}-dkim", DkimKeysArgs(dkim=server.dkim), child)
         Roundcube(
             f"{name}-roundcube",
             RoundcubeArgs(
@@ -250,7 +252,7 @@ class MailServer(ComponentResource):
         self.endpoints = _endpoints(server)
         self.mailboxes = accounts.initial_passwords if accounts else Output.secret({})
         self.ca_certificate = Output.from_input(certificates.public.ca)
-        self.dns_records = Output.all(dkim.public_records, *certificates.public_keys).apply(
+        self.dns_records = Output.all(dkim.public_records if dkim else {}, *certificates.public_keys).apply(
             lambda known: [record.output() for record in dns_records(_dns(server, known[0], known[1:]))]
         )
         self.register_outputs(
@@ -287,10 +289,11 @@ def _dns(server: ServerConfig, dkim_records: Mapping[str, str], keys: Sequence[s
         domains=[domain.name for domain in server.accounts.domains] if server.accounts else [],
         ports=server.ports,
         https_port=443 if server.webmail.reverse_proxy else server.ports.webmail,
-        dkim=server.dkim,
+        dkim=server.dkim if server.filtering else None,
         dkim_records=dkim_records,
         certificate_keys=keys,
         authorities=authorities((server.certificate, server.webmail.certificate)),
+        mta_sts=server.receiving.mta_sts,
         by_smarthost=server.smarthost is not None,
     )
 

@@ -6,6 +6,7 @@ does with its verdict (postfix.py), the folder Junk (dovecot.py), its memory (va
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 import pulumi_docker as docker
@@ -41,13 +42,16 @@ TEMPLATES = (
 )
 """Files below configs/rspamd/, the same as below FILES."""
 
+SIGNING = ("local.d/dkim_signing.conf",)
+"""More of them, where there are keys."""
+
 WITH_DNS = ("local.d/arc.conf", "local.d/composites.conf", "local.d/force_actions.conf")
 """More of them, where the senders' domains can be asked."""
 
 SECRETS = ("controller.inc", "valkey.inc")
 """Files below configs/rspamd/ that hold passwords."""
 
-OFF = ("dkim_signing", "mid", "history_redis", "known_senders", "multimap", "neural", "phishing", "replies")
+OFF = ("mid", "history_redis", "known_senders", "multimap", "neural", "phishing", "replies")
 """Modules that fetch lists from elsewhere, or that nothing here needs."""
 
 REPUTATION = ("asn", "fuzzy_check", "rbl")
@@ -83,6 +87,12 @@ class RspamdArgs:
 
     domains: Sequence[str]
     """Hosted domains, as far as they are known."""
+
+    signing: Sequence[tuple[str, str]] = ()
+    """Selector and file name of each key that signs, RSA first."""
+
+    keys: Input[Mapping[str, str]] = field(default_factory=dict, repr=False)
+    """File name -> private key of each of them; become files of their own."""
 
     filtering: FilteringConfig
     """Thresholds, and who is believed."""
@@ -132,7 +142,11 @@ class Rspamd(ComponentResource):
 
 def templates(args: RspamdArgs) -> Sequence[str]:
     """Return which files below configs/rspamd/ it gets, but those with secrets."""
-    return TEMPLATES if args.resolver is None else (*TEMPLATES, *WITH_DNS)
+    return (
+        *TEMPLATES,
+        *(WITH_DNS if args.resolver is not None else ()),
+        *(SIGNING if args.signing else ()),
+    )
 
 
 def switched_off(args: RspamdArgs) -> Sequence[str]:
@@ -143,6 +157,7 @@ def switched_off(args: RspamdArgs) -> Sequence[str]:
             *(() if args.filtering.reputation else REPUTATION),
             *(() if args.filtering.greylisting else ("greylist",)),
             *(() if args.resolver is not None else NEEDING_DNS),
+            *(() if args.signing else ("dkim_signing",)),
         ]
     )
 
@@ -163,8 +178,8 @@ def values(args: RspamdArgs) -> dict[str, Any]:
         "valkey": {"host": args.valkey.host, "ports": args.valkey.ports},
         "resolver": args.resolver and {"host": args.resolver.host, "ports": args.resolver.ports},
         "gateways": args.gateways,
-        # Without DNS nobody can prove that a mail with one of our addresses is ours.
-        "domains": args.domains if args.resolver is not None else (),
+        "domains": args.domains,
+        "signing": args.signing,
         "filtering": args.filtering,
         "limits": args.limits,
     }
@@ -173,4 +188,8 @@ def values(args: RspamdArgs) -> dict[str, Any]:
 def secrets(args: RspamdArgs, controller_password: Input[str]) -> dict[str, Input[str]]:
     """Return path below /run/secrets -> text of each file that nobody else may read."""
     given = {"controller_password": controller_password, "valkey_password": args.valkey_password}
-    return {path: rendered(f"rspamd/{path}", given) for path in SECRETS}
+    keys = Output.secret(args.keys)
+    return {
+        **{path: rendered(f"rspamd/{path}", given) for path in SECRETS},
+        **{file: keys.apply(itemgetter(file)) for _, file in args.signing},
+    }

@@ -237,12 +237,20 @@ def test_a_protected_stack_refuses_to_be_destroyed(engine: Engine) -> None:
 def test_a_filter_that_is_left_out_leaves_nothing_of_itself(engine: Engine) -> None:
     declare(lambda: build(filtering=False, storage={"onDestroy": "protect"}))
     names = [request.name for request in engine.requests]
-    assert not [name for name in names if re.search("rspamd|valkey|resolver|filter", name)]
+    assert not [name for name in names if re.search("rspamd|valkey|resolver|filter|dkim", name)]
     uploads = [
         each for request in engine.created(CONTAINER) for each in plain(request.object).get("uploads") or []
     ]
     assert not [each["file"] for each in uploads if re.search("sieve|filter", each["file"])]
     assert not [each["file"] for each in uploads if re.search("milter|rspamd|sieve", each["content"])]
+
+
+def test_the_keys_that_sign_and_the_filters_passwords_are_files_that_nobody_else_sees(built: Engine) -> None:
+    filler = built.one(CONTAINER, "mail-rspamd-service-run-secrets-filler")
+    assert is_secret(filler.object.fields["uploads"])
+    found = {each["file"].rpartition("/")[2] for each in plain(filler.object)["uploads"]}
+    assert found == {"controller.inc", "ed25519-1.key", "rsa-1.key", "valkey.inc"}
+    assert is_secret(built.one(CONTAINER, "mail-valkey-service-run-secrets-filler").object.fields["uploads"])
 
 
 def test_a_protected_stack_lets_go_of_its_filter(engine: Engine) -> None:

@@ -99,3 +99,28 @@ def test_the_resolver_answers_nobody_but_its_own_network() -> None:
     allowed = [line[1] for line in lines if line[:1] == ["access-control:"] and line[2] == "allow"]
     assert allowed == ["127.0.0.0/8", "192.0.2.16/28"]
     assert ["access-control:", "0.0.0.0/0", "refuse"] in lines
+
+
+def test_every_hosted_domain_is_signed_for_with_every_key() -> None:
+    text = filter_file("local.d/dkim_signing.conf")
+    for domain in ("example.test", "second.test"):
+        assert f"\n  {domain} {{\n" in text
+    assert text.count('{ selector = "rsa-1"; path = "/run/secrets/rsa-1.key"; },') == 2
+    assert text.count('{ selector = "ed25519-1"; path = "/run/secrets/ed25519-1.key"; }') == 2
+
+
+def test_only_who_logged_in_as_somebody_is_signed_for() -> None:
+    lines = filter_file("local.d/dkim_signing.conf").splitlines()
+    assert "sign_authenticated = true;" in lines
+    for name in ("sign_local", "allow_envfrom_empty", "allow_hdrfrom_mismatch", "allow_hdrfrom_multiple"):
+        assert f"{name} = false;" in lines, name
+
+
+def test_domains_that_nobody_named_get_one_signature() -> None:
+    text = filter_file("local.d/dkim_signing.conf", domains=())
+    assert 'selector = "rsa-1";\npath = "/run/secrets/rsa-1.key";' in text
+    assert "try_fallback = true;" in text
+
+
+def test_without_keys_nothing_is_signed() -> None:
+    assert filter_file("local.d/dkim_signing.conf", signing=()) == "enabled = false;\n"
