@@ -30,9 +30,21 @@ def zones() -> Zones:
         "client.stranger.test": [("A", STRANGER), ("AAAA", STRANGER6)],
         "example.net": [("MX", "10 mx1.peer.test.")],  # the friend of the README
         "lost.test": [("SERVFAIL", "")],
+        # Who writes from where they say, with a wish for all others, and two that never write.
+        **_sender("honest.test", f"ip4:{STRANGER} ip6:{STRANGER6}", "reject"),
+        **_sender("strict.test", "", "reject"),
+        **_sender("careful.test", "", "quarantine"),
     }
     for peer, (address, address6) in PEERS.items():
         found[f"{peer}.peer.test"] = [("A", address), ("AAAA", address6)]
         for number in (address, address6):
             found[ip_address(number).reverse_pointer] = [("PTR", f"{peer}.peer.test.")]
     return found
+
+
+def _sender(domain: str, may: str, wish: str) -> Zones:
+    """Return a domain whose mail comes from `may` alone (SPF), and what becomes of other mail (DMARC)."""
+    return {
+        domain: [("MX", "10 mx1.peer.test."), ("TXT", " ".join(f"v=spf1 {may} -all".split()))],
+        f"_dmarc.{domain}": [("TXT", f"v=DMARC1; p={wish}")],
+    }
