@@ -55,7 +55,7 @@ def dovecot_peer(**changes: Any) -> Peer:
 
 
 def inner_dovecot(**changes: Any) -> Peer:
-    return replace(Peer(host="dovecot-inner", ports=INNER, ca="ca\n"), **changes)
+    return replace(Peer(host="dovecot-inner", ports=INNER, ca="ca\n", encrypted=False), **changes)
 
 
 def own_server(**changes: Any) -> OwnServer:
@@ -77,7 +77,7 @@ def dovecot_args(**changes: Any) -> DovecotArgs:
         database=login("dovecot"),
         ports=ports(),
         fronts=["192.0.2.3", "2001:db8::3"],
-        inner=Attachment(network="net-inner", name="dovecot-inner", address="192.0.2.19"),
+        inner=Attachment(network="net-inner", name="dovecot-inner", address="192.0.2.19", encrypted=False),
         webmail_addresses=["192.0.2.5", "2001:db8::5"],
         mail=MailStorageConfig(),
         limits=limits(),

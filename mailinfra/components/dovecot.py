@@ -76,7 +76,7 @@ class DovecotArgs:
     """The mail server's name, in greetings; the certificate holds it."""
 
     identity: Identity
-    """What it shows to mail programs, to Postfix and to the webmail."""
+    """What it shows to mail programs, to the webmail, and to Postfix where that is spoken to inside TLS."""
 
     database: DatabaseLogin
     """Where it finds the accounts."""
@@ -88,7 +88,7 @@ class DovecotArgs:
     """Its own addresses where mail programs and the webmail reach it."""
 
     inner: Attachment
-    """Where Postfix reaches it, under which name."""
+    """Where Postfix reaches it, under which name, and whether inside TLS."""
 
     webmail_addresses: Sequence[str]
     """The webmail's own addresses: the only ones whose word on a client's address is believed."""
@@ -149,7 +149,12 @@ class Dovecot(ComponentResource):
 
         self.peer = Peer(host=service.host, ports=PUBLISHED, ca=args.identity.ca)
         inner = args.inner.name or args.inner.address
-        self.inner = Peer(host=after(inner, service.id_when_healthy), ports=INNER, ca=args.identity.ca)
+        self.inner = Peer(
+            host=after(inner, service.id_when_healthy),
+            ports=INNER,
+            ca=args.identity.ca,
+            encrypted=args.inner.encrypted,
+        )
         # `mail_volume` is the volume, or the folder of the host, that a backup has to cover.
         self.register_outputs({"host": service.host, "mail_volume": mail.source})
 
@@ -213,6 +218,7 @@ def values(args: DovecotArgs) -> dict[str, Any]:
         "ports": INNER,
         "fronts": args.fronts,
         "inner": args.inner.address,
+        "inner_encrypted": args.inner.encrypted,
         "webmail_addresses": args.webmail_addresses,
         "sessions": SESSIONS,
         "limits": args.limits,

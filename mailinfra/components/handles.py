@@ -41,9 +41,17 @@ class Peer:
     ca: Input[str]
     """PEM of the CA that signed its certificate; empty for the public ones."""
 
+    encrypted: bool = True
+    """Whether it is spoken to inside TLS, and held to its name; network.py says where not."""
+
     def values(self, ca_path: str) -> dict[str, Any]:
         """Return what a template may ask for; `ca_path` is where the CA's file lies, if there is one."""
-        return {"host": self.host, "ports": self.ports, "ca_file": ca_file(self.ca, ca_path)}
+        return {
+            "host": self.host,
+            "ports": self.ports,
+            "ca_file": ca_file(self.ca, ca_path),
+            "encrypted": self.encrypted,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -56,6 +56,12 @@ NAMES: Mapping[tuple[str, str], str] = {
 would answer with the addresses of all networks that two containers share, and a daemon listens where it is
 meant to be reached."""
 
+UNHEARD = frozenset({INNER})
+"""Networks in which TLS would keep nothing from anybody: internal bridges of one machine, in which no
+container can hear what others say (none may have CAP_NET_RAW, policy.py). The one place that decides so: with
+a member on another machine a network leaves this set, and Dovecot wants TLS for LMTP again, and Postfix its
+certificate (docs/adr/0019-the-inner-way.md)."""
+
 NO_WAY_OUT = "DefaultGatewayIPv4"
 """Auxiliary address that Docker gives to containers as their default gateway, in place of the bridge
 (libnetwork's bridge driver). Nobody has it, so a container answers those in its own network and nobody
@@ -105,6 +111,7 @@ class Networks:
             name=NAMES.get((network, alias)),
             address=self.address(network, alias),
             address6=addresses(subnet6)[alias] if subnet6 is not None else None,
+            encrypted=network not in UNHEARD,
         )
 
 

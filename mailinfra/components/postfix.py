@@ -182,7 +182,8 @@ def configuration(args: PostfixArgs) -> dict[str, Input[str]]:
     if args.older is not None:
         files["tls/older.pem"] = args.older.certificate
     files["tls/database-ca.pem"] = filled(args.database.ca)
-    files["tls/dovecot-ca.pem"] = filled(args.dovecot.ca)
+    if args.dovecot.encrypted:
+        files["tls/dovecot-ca.pem"] = filled(args.dovecot.ca)
     if args.smarthost is not None and args.smarthost.ca_file is not None:
         files["tls/smarthost-ca.pem"] = text_of(args.smarthost.ca_file)
     return files

@@ -45,6 +45,9 @@ class Attachment:
     address6: str | None = None
     """Its own IPv6 address there, where the network has IPv6."""
 
+    encrypted: bool = True
+    """Whether what is said there needs TLS; not where nobody else could listen."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Place:

@@ -131,6 +131,22 @@ def test_pop3_is_served_only_where_a_port_of_it_is_published(engine: Engine) -> 
     assert "pop3" not in files(engine, "etc-dovecot")["conf.d/protocols.conf"]
 
 
+def test_it_takes_mail_in_clear_text_where_nobody_else_hears_it_and_logins_nowhere(dovecot: Engine) -> None:
+    text = files(dovecot, "etc-dovecot")["conf.d/ssl.conf"]
+    outside, _, rest = text.partition("protocol lmtp {")
+    assert "ssl = required\n" in outside, "mail programs are held to TLS"
+    assert "ssl = no\n}" in rest
+    assert text.count("ssl = no") == 1
+
+
+def test_it_wants_tls_for_mail_from_another_machine(engine: Engine) -> None:
+    inner = replace(sample_args().inner, encrypted=True)
+    seen: list[Any] = []
+    declare(lambda: seen.append(Dovecot("imap", sample_args(inner=inner)).inner.encrypted))
+    assert "ssl = no" not in files(engine, "etc-dovecot")["conf.d/ssl.conf"]
+    assert seen == [True]
+
+
 def test_others_learn_its_name_once_it_is_healthy(engine: Engine) -> None:
     seen: list[Any] = []
     declare(lambda: pulumi.Output.from_input(Dovecot("imap", sample_args()).peer.host).apply(seen.append))

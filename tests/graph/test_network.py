@@ -6,18 +6,21 @@ from typing import Any
 import pytest
 from pulumi import ResourceOptions
 
+from mailinfra.components import network
 from mailinfra.components.network import (
     HOSTS,
     MEMBERS,
     MYSQL,
     NUMBERS,
     RSPAMD,
+    UNHEARD,
     VALKEY,
     Networks,
     addresses,
     docker_networks,
     nobody,
 )
+from mailinfra.components.policy import CAPABILITIES
 from mailinfra.config.network import DATABASE, DEPLOYMENT, FRONT, INNER, NETWORKS, NetworkConfig
 from mailinfra.containers.images import Pulled
 from mailinfra.containers.labels import NETWORK as LABEL
@@ -102,9 +105,9 @@ def test_each_container_is_in_one_network_that_publishes_and_routes() -> None:
 
 
 def test_no_two_in_a_network_have_the_same_address() -> None:
-    for network, members in MEMBERS.items():
+    for name, members in MEMBERS.items():
         numbers = [NUMBERS["gateway"], *(NUMBERS[alias] for alias in members)]
-        assert len(set(numbers)) == len(numbers), network
+        assert len(set(numbers)) == len(numbers), name
 
 
 def test_the_database_has_no_way_out_and_answers_nobody_but_the_host(engine: Engine) -> None:
@@ -155,6 +158,41 @@ def test_a_name_leads_to_one_address() -> None:
         for name in each.get("aliases") or []
     ]
     assert sorted(names) == ["dovecot", "dovecot-inner", "mysql", "postfix", "rspamd", "webmail"]
+
+
+def test_tls_is_left_out_only_where_a_bridge_of_this_machine_lets_nobody_else_in(engine: Engine) -> None:
+    made = networks(engine)
+    clear = {
+        name for name in NETWORKS for alias in MEMBERS[name] if not made.attachment(name, alias).encrypted
+    }
+    assert clear == UNHEARD == {INNER}
+    for name in clear:
+        given = declared(engine)[name]
+        assert (given["driver"], given["internal"]) == ("bridge", True)
+    assert "CAP_NET_RAW" not in CAPABILITIES, "with it one container hears what others there say"
+
+
+@pytest.mark.parametrize(
+    ("unheard", "said"),
+    [
+        (frozenset({INNER}), {"lmtp_tls_security_level = none", "ssl = no"}),
+        (frozenset(), {"lmtp_tls_security_level = secure"}),
+    ],
+    ids=["one machine", "two machines"],
+)
+def test_one_place_decides_for_both_ends(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, unheard: frozenset[str], said: set[str]
+) -> None:
+    monkeypatch.setattr(network, "UNHEARD", unheard)
+    declare(build)
+    lines = {
+        line.strip()
+        for request in engine.created(CONTAINER)
+        for upload in plain(request.object).get("uploads") or []
+        if upload["file"].endswith(("/main.cf", "/ssl.conf"))
+        for line in upload["content"].splitlines()
+    }
+    assert {line for line in lines if line.startswith(("lmtp_tls_security_level", "ssl = no"))} == said
 
 
 def test_an_existing_database_needs_no_network_of_its_own(engine: Engine) -> None:

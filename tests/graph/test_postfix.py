@@ -108,14 +108,24 @@ def test_only_root_reads_a_key_and_only_postfix_the_password_of_the_database(eng
     assert HELPER != POSTFIX
 
 
-def test_dovecot_is_held_to_its_name_by_the_ca_that_is_known(postfix: Engine) -> None:
-    text = files(postfix, "etc-postfix")["main.cf"]
+def test_what_goes_to_a_dovecot_that_nobody_else_hears_is_not_encrypted(postfix: Engine) -> None:
+    given = files(postfix, "etc-postfix")
+    assert "lmtp_tls_security_level = none\n" in given["main.cf"]
+    assert "tls/dovecot-ca.pem" not in given, "nobody reads it"
+
+
+def test_a_dovecot_on_another_machine_is_held_to_its_name_by_the_ca_that_is_known(engine: Engine) -> None:
+    declare(lambda: Postfix("mta", sample_args(dovecot=inner_dovecot(encrypted=True))))
+    given = files(engine, "etc-postfix")
+    text = given["main.cf"]
+    assert given["tls/dovecot-ca.pem"] == "ca\n"
+    assert "lmtp_tls_security_level = secure\n" in text
     assert "lmtp_tls_CAfile = /etc/postfix/tls/dovecot-ca.pem" in text
     assert "lmtp_tls_secure_cert_match = mail.example.test" in text
 
 
 def test_a_public_certificate_of_dovecot_is_held_to_the_public_cas(engine: Engine) -> None:
-    text = main_cf(engine, dovecot=inner_dovecot(ca=""))
+    text = main_cf(engine, dovecot=inner_dovecot(ca="", encrypted=True))
     assert "lmtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt" in text
 
 

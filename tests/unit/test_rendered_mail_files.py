@@ -14,7 +14,7 @@ from mailinfra.components import dovecot, postfix
 from mailinfra.config.mail import ReceivingConfig, SmarthostConfig
 from mailinfra.containers.rendering import CONFIGS, render
 from mailinfra.hashes import MEMORY_LIMIT_KIB
-from tests.samples import PLACE, SMARTHOST, dovecot_args, login, ports, postfix_args
+from tests.samples import PLACE, SMARTHOST, dovecot_args, inner_dovecot, login, ports, postfix_args
 from tests.unit.templates import leaves, names_in, without
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -83,9 +83,13 @@ def test_no_file_under_configs_is_forgotten() -> None:
     ("path", "missing"), [(path, name) for path in sorted(VALUES) for name in sorted(names_in(path))]
 )
 def test_a_missing_value_is_an_error_and_never_an_empty_setting(path: str, missing: str) -> None:
-    smarthost = {"smarthost": SMARTHOST} if missing.startswith("smarthost.") else {}
+    asked_for_it = {"smarthost": SMARTHOST} if missing.startswith("smarthost.") else {}
+    if missing == "dovecot.ca_file":
+        asked_for_it = {
+            "dovecot": postfix.values(postfix_args(dovecot=inner_dovecot(encrypted=True)))["dovecot"]
+        }
     with pytest.raises(UndefinedError, match=missing.rpartition(".")[2]):
-        render(path, without({**VALUES[path], **smarthost}, missing))
+        render(path, without({**VALUES[path], **asked_for_it}, missing))
 
 
 @pytest.mark.parametrize(
@@ -218,9 +222,32 @@ def test_a_dovecot_that_is_away_is_waited_for_and_its_mail_never_bounced() -> No
     assert rule == r"/^5(\.4\.4 .*)/ 4$1", "the name of a stopped container is unknown: 5.4.4 by default"
 
 
-def test_mailboxes_come_before_the_catch_all() -> None:
-    maps = main_cf()["virtual_alias_maps"]
-    assert maps.index("mysql/mailboxes.cf") < maps.index("mysql/catch-alls.cf")
+def test_a_mailbox_is_asked_for_before_all_else_in_the_database() -> None:
+    maps = re.findall(r"mysql/([\w-]+)\.cf", main_cf()["virtual_alias_maps"])
+    assert maps == ["mailboxes", "aliases", "domain-aliases", "catch-alls"], (
+        "its mail never goes to the catch-all, and nearly all questions end with the first map"
+    )
+    query = map_file("mysql/mailboxes.cf").partition("query = ")[2]
+    assert "NOT EXISTS (SELECT 1 FROM aliases WHERE name = '%u'" in query, "an alias keeps its name's mail"
+
+
+def test_connections_to_dovecot_are_kept_whatever_the_mailbox() -> None:
+    parameters = main_cf()
+    assert parameters["lmtp_connection_cache_destinations"] == "dovecot-inner"
+    assert parameters["virtual_transport"] == "lmtp:inet:dovecot-inner:24"
+
+
+def test_what_remembers_a_failed_lookup_ends_soon_and_nothing_else_does() -> None:
+    services: dict[str, list[str]] = {}
+    for line in postfix_file("master.cf").splitlines():
+        if line[:1].strip() and line[0] != "#":
+            name, *_, command = line.split()
+            services[f"{name} {command}"] = []
+        elif line.startswith("  -o max_"):
+            services[list(services)[-1]].append(line.split()[1])
+    assert "max_idle" not in main_cf(), "to start anew costs more than many a message"
+    for name, own in services.items():
+        assert own == (["max_use=10", "max_idle=10s"] if name.endswith(" smtpd") else []), name
 
 
 def test_lists_are_as_wide_as_the_form_allows() -> None:
