@@ -46,7 +46,7 @@ MAPS = (
     "mysql/domains.cf",
     "mysql/mailboxes.cf",
     "mysql/receivers.cf",
-    "mysql/send-only.cf",
+    "mysql/recipients.cf",
     "mysql/senders.cf",
 )
 """Files below configs/postfix/, the same as below SECRETS: each holds the database's password."""

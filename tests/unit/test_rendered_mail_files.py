@@ -231,6 +231,26 @@ def test_a_mailbox_is_asked_for_before_all_else_in_the_database() -> None:
     assert "NOT EXISTS (SELECT 1 FROM aliases WHERE name = '%u'" in query, "an alias keeps its name's mail"
 
 
+def test_no_restriction_of_a_recipient_is_skipped_for_a_mailbox() -> None:
+    parameters = main_cf()
+    for name, last in (
+        ("smtpd", ["reject_unlisted_recipient"]),
+        ("mua", ["permit_sasl_authenticated", "reject"]),
+    ):
+        listed = parameters[f"{name}_recipient_restrictions"].split(", ")
+        others = set(listed[listed.index("$by_mailbox") + 1 :])
+        assert others <= {"reject_unlisted_recipient", "reject_unknown_recipient_domain", *last}, (
+            "a mailbox is permitted where it is found, and what comes after that is never looked at"
+        )
+        assert "reject_unlisted_recipient" in others, "smtpd_reject_unlisted_recipient is off"
+
+
+def test_who_has_not_logged_in_sends_to_no_mailbox_over_the_users_ports() -> None:
+    assert main_cf()["mua_is_mailbox"] == "permit_sasl_authenticated, reject"
+    master = postfix_file("master.cf")
+    assert master.count("is_mailbox=$mua_is_mailbox") == master.count("smtpd_sasl_auth_enable=yes") == 2
+
+
 def test_connections_to_dovecot_are_kept_whatever_the_mailbox() -> None:
     parameters = main_cf()
     assert parameters["lmtp_connection_cache_destinations"] == "dovecot-inner"
