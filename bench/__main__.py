@@ -33,7 +33,7 @@ def plugins(home: Path) -> str:
 def settings() -> dict[str, Any]:
     """Return a stack of its own: no limits per client, nothing kept."""
     ports = stackfile.free_ports([*stackfile.PROTOCOLS, "webmail", "webmailRedirect", "database"])
-    unlimited = ("connections", "connectionRate", "authRate", "messageRate", "recipientRate")
+    unlimited = ("connections", "connectionRate", "messageRate", "recipientRate")
     return {
         **stackfile.suitable(),
         "ports": ports,

@@ -78,6 +78,7 @@ def dovecot_args(**changes: Any) -> DovecotArgs:
         ports=ports(),
         fronts=["192.0.2.3", "2001:db8::3"],
         inner=Attachment(network="net-inner", name="dovecot-inner", address="192.0.2.19", encrypted=False),
+        gateways=["192.0.2.1", "2001:db8::1"],
         webmail_addresses=["192.0.2.5", "2001:db8::5"],
         mail=MailStorageConfig(),
         limits=limits(),

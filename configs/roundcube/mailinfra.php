@@ -31,9 +31,10 @@ $config['ip_check'] = false; // mobile clients change addresses
 $config['cipher_method'] = 'AES-256-CBC'; // of the passwords in sessions; its key has 32 characters
 $config['proxy_whitelist'] = []; // Apache has judged the proxy (tls.conf), and tells the visitor's own address
 
-// One login form for one server: whole addresses, no host to choose, a few guesses a minute.
+// One login form for one server: whole addresses, no host to choose. Roundcube's own limit is off: it counts for each account,
+// so that a stranger locks its owner out, and its words tell that the account exists. Dovecot bounds guesses for each visitor.
 $config['login_username_filter'] = 'email';
-$config['login_rate_limit'] = 3;
+$config['login_rate_limit'] = 0;
 $config['enable_installer'] = false;
 $config['product_name'] = '{{ hostname }}';
 $config['support_url'] = '';

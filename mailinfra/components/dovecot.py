@@ -31,6 +31,9 @@ PUBLISHED = {"imap": 143, "imaps": 993, "pop3": 110, "pop3s": 995}
 INNER = {"lmtp": 24, "sasl": 4523}
 """Protocol -> the port that it listens on for Postfix, at its address in the network `inner` alone."""
 
+GUESSES_PORT = 4524
+"""Where Dovecot asks, on its container's loopback, whether a password may be checked."""
+
 TEMPLATES = (
     "dovecot.conf",
     "conf.d/auth.conf",
@@ -39,6 +42,7 @@ TEMPLATES = (
     "conf.d/ssl.conf",
     "database",
     "ext/sql.conf.ext",
+    "guesses",
     "inner",
     "watch.conf",
 )
@@ -52,6 +56,27 @@ FILTER_TEMPLATES = (
     "sieve/spam-to-junk.sieve",
 )
 """More of them, where there is a filter."""
+
+WINDOW = 3600
+"""Seconds for which a wrong password counts; `limits.wrongPasswords` is for so long."""
+
+SHARE_OF_A_PERSON = 10
+"""One in so many of them may be a person's; a source with more has one check after another."""
+
+PAUSE = 1
+"""Seconds between those: others have the processors meanwhile."""
+
+LOST = 10
+"""Seconds after which a check counts as wrong that nobody has reported: who asked has hung up."""
+
+SHARE_OF_REPEATS = 5
+"""One in so many of them is kept for wrong passwords that come again: they take no room from others."""
+
+HASH_BITS = 32
+"""How much of a password's hash is remembered: no two of one account meet by chance."""
+
+KEPT_TRIES = 50_000
+"""How many wrong passwords are remembered, of all sources together, and how many right ones: some 30 MiB."""
 
 # Each worker may hold one hash of 64 MiB, each session some 3 MiB of its own.
 MEMORY_MIB = 1024
@@ -90,6 +115,9 @@ class DovecotArgs:
     inner: Attachment
     """Where Postfix reaches it, under which name, and whether inside TLS."""
 
+    gateways: Sequence[str]
+    """Addresses behind which there are many clients that nobody can tell apart: Docker's proxy."""
+
     webmail_addresses: Sequence[str]
     """The webmail's own addresses: the only ones whose word on a client's address is believed."""
 
@@ -97,7 +125,7 @@ class DovecotArgs:
     """Where the mail lies."""
 
     limits: LimitsConfig
-    """How many sessions one user may have."""
+    """How many sessions one user may have, and how many wrong passwords a source."""
 
     filter: Peer | None = None
     """Who marks spam and learns from what users move; None without a filter."""
@@ -219,6 +247,7 @@ def values(args: DovecotArgs) -> dict[str, Any]:
         "fronts": args.fronts,
         "inner": args.inner.address,
         "inner_encrypted": args.inner.encrypted,
+        "guesses": _guesses(args),
         "webmail_addresses": args.webmail_addresses,
         "sessions": SESSIONS,
         "limits": args.limits,
@@ -226,4 +255,18 @@ def values(args: DovecotArgs) -> dict[str, Any]:
         "auth_workers": AUTH_WORKERS,
         "database": args.database.values(_DATABASE_CA),
         "filter": args.filter and {"host": args.filter.host, "ports": args.filter.ports},
+    }
+
+
+def _guesses(args: DovecotArgs) -> dict[str, Any]:
+    return {
+        "port": GUESSES_PORT,
+        "seconds": WINDOW,
+        "repeats": args.limits.wrong_passwords // SHARE_OF_REPEATS,
+        "few": args.limits.wrong_passwords // SHARE_OF_A_PERSON,
+        "pause": PAUSE,
+        "lost": LOST,
+        "hash_bits": HASH_BITS,
+        "kept": KEPT_TRIES,
+        "shared": args.gateways,
     }

@@ -20,6 +20,7 @@ from mailinfra.components.dns import DnsArgs, dns_records
 from mailinfra.components.dovecot import Dovecot, DovecotArgs
 from mailinfra.components.network import (
     DOVECOT,
+    GATEWAY,
     MYSQL,
     POSTFIX,
     RESOLVER,
@@ -112,7 +113,7 @@ class MailServer(ComponentResource):
                 server=_existing_server(server, secrets)
                 or OwnServer(
                     place=place(MYSQL, "mysql"),
-                    gateway=networks.address(DEPLOYMENT, "gateway"),
+                    gateway=networks.address(DEPLOYMENT, GATEWAY),
                     port=server.ports.database,
                     memory=server.database.memory,
                     identity=certificates.inner,
@@ -191,6 +192,7 @@ class MailServer(ComponentResource):
                 ports=server.ports,
                 fronts=networks.fronts(DOVECOT),
                 inner=networks.attachment(INNER, DOVECOT),
+                gateways=networks.fronts(GATEWAY),
                 webmail_addresses=networks.fronts(WEBMAIL),
                 mail=server.storage.mail,
                 limits=server.limits,

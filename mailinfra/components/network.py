@@ -19,8 +19,11 @@ from mailinfra.containers.place import Attachment, Place
 MYSQL, DOVECOT, POSTFIX, WEBMAIL = "mysql", "dovecot", "postfix", "webmail"
 RSPAMD, VALKEY, RESOLVER = "rspamd", "valkey", "resolver"
 
+GATEWAY = "gateway"
+"""The host, and whoever comes through Docker's proxy."""
+
 NUMBERS: Mapping[str, int] = {
-    "gateway": 1,
+    GATEWAY: 1,
     MYSQL: 2,
     DOVECOT: 3,
     POSTFIX: 4,
@@ -125,7 +128,7 @@ def docker_networks(
         driver="bridge",
         ipv6=given.subnet6 is not None,
         ipam_configs=[
-            docker.NetworkIpamConfigArgs(subnet=str(subnet), gateway=addresses(subnet)["gateway"])
+            docker.NetworkIpamConfigArgs(subnet=str(subnet), gateway=addresses(subnet)[GATEWAY])
             for subnet in (parts[FRONT], given.subnet6)
             if subnet is not None
         ],
@@ -147,7 +150,7 @@ def docker_networks(
             ipam_configs=[
                 docker.NetworkIpamConfigArgs(
                     subnet=str(subnet),
-                    gateway=addresses(subnet)["gateway"],
+                    gateway=addresses(subnet)[GATEWAY],
                     aux_address=None if is_internal else {NO_WAY_OUT: nobody(subnet)},
                 )
             ],

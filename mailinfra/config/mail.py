@@ -32,9 +32,6 @@ class ClientLimitsConfig(Model):
     connection_rate: Rate = Field(default=60, examples=[120])
     """New sessions in a minute."""
 
-    auth_rate: Rate = Field(default=20, examples=[60])
-    """Attempts to log in, in a minute."""
-
     message_rate: Rate = Field(default=100, examples=[200])
     """Messages in a minute."""
 
@@ -54,6 +51,11 @@ class LimitsConfig(Model):
     sessions_per_user: int = Field(default=30, ge=10, le=200, examples=[60])
     """Sessions that one user may have at the same time from one address, over IMAP and over POP3 each. A mail
     program takes some five, and all devices of a household share one address."""
+
+    wrong_passwords: int = Field(default=100, ge=10, le=10_000, examples=[50])
+    """Wrong passwords that are checked in an hour for one source, over IMAP, POP3, SMTP and webmail together.
+    A source is an IPv4 address, or an IPv6 network of 64 bits. Right ones do not count, and one that comes
+    again counts once. docs/operations.md says what holds then, and what behind shared addresses."""
 
     clients: ClientLimitsConfig = ClientLimitsConfig()
     """What one client address may do at the SMTP ports."""

@@ -127,9 +127,8 @@ def whole(start: dict[str, Any]) -> dict[str, Any]:
         "limits": {
             "messageSize": "5M",
             "sessionsPerUser": 40,
-            "clients": dict.fromkeys(
-                ("connections", "connectionRate", "authRate", "messageRate", "recipientRate"), 0
-            ),
+            "wrongPasswords": 10_000,
+            "clients": dict.fromkeys(("connections", "connectionRate", "messageRate", "recipientRate"), 0),
         },
         "accounts": ACCOUNTS,
     }

@@ -404,8 +404,8 @@ EDITS: list[tuple[dict[str, Any], list[str], set[str]]] = [
         {"dovecot", "postfix", "webmail"},
     ),
     (
-        {"smarthost": {"host": "relay.example.net"}, "limits.clients.authRate": 50},
-        ["smarthost.host: none -> relay.example.net", "limits.clients.authRate: 20 -> 50"],
+        {"smarthost": {"host": "relay.example.net"}, "limits.clients.connectionRate": 50},
+        ["smarthost.host: none -> relay.example.net", "limits.clients.connectionRate: 60 -> 50"],
         {"postfix"},
     ),
     (

@@ -106,7 +106,8 @@ def test_every_value_is_asked_for(given: dict[str, Any], paths: list[str]) -> No
     assert set(leaves(given)) <= asked, "a value that no file asks for does nothing"
 
 
-@pytest.mark.parametrize("path", DOVECOT)
+# In the program, which is Perl, it begins a hash.
+@pytest.mark.parametrize("path", [path for path in DOVECOT if path != "dovecot/guesses"])
 def test_no_variable_of_old_dovecot_is_left(path: str) -> None:
     text = re.sub(r"%\{[^}]*\}", "", render(path, VALUES[path]))
     assert not re.search(r"%[A-Za-z]", text), (

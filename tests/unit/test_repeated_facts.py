@@ -90,9 +90,13 @@ def test_the_form_says_who_a_folder_of_the_host_has_to_belong_to() -> None:
 def test_health_checks_ask_at_the_ports_that_the_daemons_listen_on() -> None:
     asked = {
         int(port)
-        for port in re.findall(r'(?:greeting "\$inner" |127\.0\.0\.1:)(\d+)', image_file("dovecot/healthy"))
+        for port in re.findall(
+            r'(?:greeting "\$inner" |127\.0\.0\.1[:/])(\d+)', image_file("dovecot/healthy")
+        )
     }
-    assert asked == {dovecot.PUBLISHED["imaps"], *dovecot.INNER.values()}
+    assert asked == {dovecot.PUBLISHED["imaps"], *dovecot.INNER.values(), dovecot.GUESSES_PORT}
+    told = re.findall(r"/dev/tcp/127\.0\.0\.1/(\d+)", image_file("dovecot/entrypoint"))
+    assert told == [str(dovecot.GUESSES_PORT)]
     asked = {
         int(port) for port in re.findall(r"(?:greeting |127\.0\.0\.1:)(\d+)", image_file("postfix/healthy"))
     }
