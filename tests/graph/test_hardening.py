@@ -59,10 +59,11 @@ def test_the_page_names_the_limits(built: Engine) -> None:
 def test_each_container_may_write_where_the_page_says_why_and_nowhere_else(built: Engine, name: str) -> None:
     declared = plain(built.one(CONTAINER, f"{NAMES[name]}service-container").object)
     told = places().get(name, {})
+    memory = declared.get("tmpfs") or {}
     volumes = {mount["target"] for mount in declared["mounts"] if not mount.get("readOnly")}
     assert volumes == {path for path, kind in told.items() if kind.startswith("volume")}
-    assert set(declared.get("tmpfs") or {}) == {path for path, kind in told.items() if kind.startswith("memory")}
-    runs = {path for path, options in (declared.get("tmpfs") or {}).items() if "exec" in options.split(",")}
+    assert set(memory) == {path for path, kind in told.items() if kind.startswith("memory")}
+    runs = {path for path, options in memory.items() if "exec" in options.split(",")}
     assert runs == {path for path, kind in told.items() if "may run" in kind}
 
 
