@@ -377,6 +377,7 @@ def test_only_the_keys_of_a_selector_are_asked_for(check: Check, wanted: list[di
     again = check(gone, "--key", "rsa-2")
     assert again.not_right() == [("missing", "rsa-2._domainkey.third.example", "CNAME")]
     assert again.code == 1, "a key that is about to sign is required"
+    assert "3 right, 1 missing; 1 of them required: mail suffers" in again.text
 
 
 # The commands
