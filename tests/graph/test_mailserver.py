@@ -361,6 +361,15 @@ def test_no_key_of_the_mail_daemons_reaches_the_webmails_container(built: Engine
     }
 
 
+def test_without_the_filter_nothing_signs_and_no_record_names_a_key(engine: Engine) -> None:
+    found: list[Any] = []
+    declare(lambda: build(filtering=False).dns_records.apply(found.extend))
+    assert engine.created("mailinfra:index:DkimKeys") == []
+    names = [record["name"] for record in found]
+    assert "_dmarc.example.test" in names
+    assert not [name for name in names if "_domainkey" in name]
+
+
 def test_the_preview_knows_a_key_by_its_name_in_the_engine(built: Engine) -> None:
     request = built.one("tls:index/privateKey:PrivateKey", "mail-dkim-rsa-1")
     kinds = request.parent.split("::")[2]
