@@ -140,7 +140,9 @@ class MailServer(ComponentResource):
             else None  # somebody else writes them
         )
         domains = [domain.name for domain in server.accounts.domains] if server.accounts else []
-        rspamd = dkim = None
+        # Also without a filter: made anew with it, they would not be what the DNS says until it follows.
+        dkim = DkimKeys(f"{name}-dkim", DkimKeysArgs(dkim=server.dkim), child)
+        rspamd = None
         if server.filtering is not None:
             resolver = (
                 Resolver(
@@ -165,7 +167,6 @@ class MailServer(ComponentResource):
                 ),
                 child,
             )
-            dkim = DkimKeys(f"{name}-dkim", DkimKeysArgs(dkim=server.dkim), child)
             rspamd = Rspamd(
                 f"{name}-rspamd",
                 RspamdArgs(
@@ -254,7 +255,7 @@ class MailServer(ComponentResource):
         self.endpoints = _endpoints(server)
         self.mailboxes = accounts.initial_passwords if accounts else Output.secret({})
         self.ca_certificate = Output.from_input(certificates.public.ca)
-        self.dns_records = Output.all(dkim.public_records if dkim else {}, *certificates.public_keys).apply(
+        self.dns_records = Output.all(dkim.public_records, *certificates.public_keys).apply(
             lambda known: [record.output() for record in dns_records(_dns(server, known[0], known[1:]))]
         )
         self.register_outputs(

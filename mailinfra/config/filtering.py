@@ -15,9 +15,10 @@ Score = Annotated[float, Field(ge=1, le=100)]
 
 
 class FilteringConfig(Model):
-    """The filter, rspamd. `false` in place of the group leaves it out as a whole: then no container of it
-    exists and no DKIM key, nothing is signed, and arriving mail is checked as far as Postfix does. `true`
-    takes all defaults."""
+    """The filter, rspamd. `false` in place of the group leaves it out as a whole: then no container of
+    it exists, nothing is signed, and arriving mail is checked as far as Postfix does. `true` takes all
+    defaults.
+    """
 
     junk_score: Score = Field(default=6, examples=[8])
     """From this score on a message is filed into Junk. Who fetches mail over POP3 does not see that
