@@ -189,7 +189,7 @@ def foretold(kept: Sequence[Data]) -> Iterator[str]:
     if kept:
         yield (
             "stop the daemons and give their data to user ids that no user of this machine has: "
-            f"{', '.join(one.told for one in kept)}; no file is changed, and one that is large takes its time"
+            f"{', '.join(one.told for one in kept)}; no file is changed, and much mail takes its time"
         )
 
 

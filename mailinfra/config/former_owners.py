@@ -47,9 +47,10 @@ def is_former(folder: Path, kind: Owned) -> bool | None:
 
 def former(full_name: str, server: ServerConfig) -> list[str]:
     """Return the volumes and folders that a stack uses on this machine and that have the users of before."""
-    host_path = server.storage.mail.host_path
+    mail, host_path = server.storage.mail, server.storage.mail.host_path
     unused = {"mysql"} if server.database.external is not None else set()
-    unused |= {"mail"} if host_path is not None else set()
+    # With a driver or options of its own it is another volume, perhaps on another machine: Dovecot tells.
+    unused |= {"mail"} if host_path is not None or mail.driver != "local" or mail.driver_options else set()
     names = [f"{full_name}-{one.volume}" for one in OWNED if one.volume not in unused]
     found = [(name, Path(path), owned(name, full_name)) for name, path in _mount_points(names).items()]
     if host_path is not None:

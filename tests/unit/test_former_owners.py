@@ -64,6 +64,8 @@ def test_a_preview_warns_and_an_update_is_refused_before_anything_is_touched(
     with pytest.raises(pulumi.RunError, match=f"too: {tmp_path}. Run"):
         former_owners.refuse("mailinfra-dev", elsewhere)
     assert names == ["mailinfra-dev-mysql", "mailinfra-dev-queue"], "that volume is not in use"
+    former_owners.refuse("mailinfra-dev", accepted(form(storage={"mail": {"driverOptions": {"o": "ro"}}})))
+    assert "mailinfra-dev-mail" not in names, "a share's volume has another name"
     assert warning.startswith(former_owners.SIGN)
     with monkeypatch.context() as images_alone:
         images_alone.setenv(former_owners.LATER, "1")
