@@ -31,6 +31,9 @@ BODY = "".join(f"line {number} of a message that nobody has sent before\r\n" for
 TRUSTING = ssl.create_default_context()
 TRUSTING.check_hostname, TRUSTING.verify_mode = False, ssl.CERT_NONE
 
+AT_REST = 30
+"""Seconds: as long as a proof of health holds."""
+
 COLLECTED = "Dovecot waits 500"
 """For so many milliseconds Dovecot collects changes of a mailbox before it tells of them.
 
@@ -120,9 +123,11 @@ def throughput(stack: Stack, reader: Reader, tell: Callable[[str], None]) -> lis
         labels=own,
     )
     try:
-        with stock(ours, own) as theirs:
+        with stock(ours, stack.full_name) as theirs:
             deliver, compared = _Way(ours), _Way(theirs.containers)
             rounds = []
+            tell(f"what they use at rest, {AT_REST} s")
+            _rest(deliver, compared)
 
             def discarded() -> float:
                 before, began = plain.logs().count(b"status=sent"), time.monotonic()
@@ -160,12 +165,19 @@ def throughput(stack: Stack, reader: Reader, tell: Callable[[str], None]) -> lis
             values=[mine / other for mine, other in zip(mailbox, discards, strict=True)],
             unit="",
         ),
+        Figure(name="processor time of a message", values=deliver.total(), unit="ms"),
+        Figure(name="the same, stock", values=compared.total(), unit="ms"),
+        Figure(
+            name="ratio, stock to ours",
+            values=[other / mine for mine, other in zip(deliver.total(), compared.total(), strict=True)],
+            unit="",
+        ),
         *(
-            Figure(name=f"processor time of a message, {daemon}", values=spent, unit="ms")
+            Figure(name=f"of ours, {daemon}", values=spent, unit="ms")
             for daemon, spent in deliver.spent.items()
         ),
         *(
-            Figure(name=f"the same, stock {daemon}", values=spent, unit="ms")
+            Figure(name=f"of stock, {daemon}", values=spent, unit="ms")
             for daemon, spent in compared.spent.items()
         ),
     ]
@@ -177,26 +189,39 @@ class _Way:
     def __init__(self, containers: Mapping[str, Container]) -> None:
         self.containers = containers
         self.spent: dict[str, list[float]] = {daemon: [] for daemon in containers}
-        """Daemon -> milliseconds of processor time for one message, health checks included."""
+        """Daemon -> milliseconds of processor time for one message, beyond what it uses at rest."""
+        self.at_rest: dict[str, float] = dict.fromkeys(containers, 0.0)
+        """Daemon -> milliseconds in a second without mail: health checks, and what watches the accounts."""
+
+    def total(self) -> list[float]:
+        """Return milliseconds for one message in all containers together, run by run."""
+        return [sum(run) for run in zip(*self.spent.values(), strict=True)]
 
     def rate(self, imap: Callable[[], imaplib.IMAP4], host: str, recipient: str) -> float:
         """Return messages a second."""
         with imap() as client:
-            before, used, began = messages_in(client), self._used(), time.monotonic()
+            before, used, began = messages_in(client), self.used(), time.monotonic()
             load(host, recipient)
             _until(lambda: messages_in(client) >= before + MESSAGES)
             seconds = time.monotonic() - began
-        for daemon, now in self._used().items():
-            self.spent[daemon].append((now - used[daemon]) / MESSAGES)
+        for daemon, now in self.used().items():
+            self.spent[daemon].append((now - used[daemon] - self.at_rest[daemon] * seconds) / MESSAGES)
         return MESSAGES / seconds
 
-    def _used(self) -> dict[str, float]:
+    def used(self) -> dict[str, float]:
         """Return milliseconds that each container has used the processor."""
         found = {}
         for daemon, container in self.containers.items():
             stats: Any = container.stats(stream=False, one_shot=True)
             found[daemon] = stats["cpu_stats"]["cpu_usage"]["total_usage"] / 1e6
         return found
+
+
+def _rest(*ways: _Way) -> None:
+    before = [way.used() for way in ways]
+    time.sleep(AT_REST)
+    for way, then in zip(ways, before, strict=True):
+        way.at_rest = {daemon: (now - then[daemon]) / AT_REST for daemon, now in way.used().items()}
 
 
 def idle_push(stack: Stack, reader: Reader, tell: Callable[[str], None], count: int = 100) -> list[Figure]:

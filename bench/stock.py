@@ -14,8 +14,9 @@ import docker
 from docker.models.containers import Container
 from docker.types import LogConfig, Ulimit
 
+from mailinfra.containers import labels
+
 USER, PASSWORD = "reader@stock.example", "static"
-POSTFIX, DOVECOT = "stock-postfix", "stock-dovecot"
 
 DOVECOT_STARTS = f"""
 # The image has no certificate to show.
@@ -66,7 +67,7 @@ inet_protocols = ipv4
 alias_maps =
 virtual_mailbox_domains = {USER.partition("@")[2]}
 virtual_mailbox_maps = inline:{{{USER}=here}}
-virtual_transport = lmtp:inet:{DOVECOT}:24
+virtual_transport = lmtp:inet:stock-dovecot:24
 smtpd_client_connection_rate_limit = 0
 END
 exec postfix start-fg
@@ -95,28 +96,28 @@ class Stock:
 
 
 @contextmanager
-def stock(like: Mapping[str, Container], labels: Mapping[str, str]) -> Iterator[Stock]:
+def stock(like: Mapping[str, Container], stack: str) -> Iterator[Stock]:
     """Run both, each on the image and within the limits of ours, mail and queue on volumes as ours are."""
-    client = docker.from_env()
-    network = client.networks.create(f"{POSTFIX}-network", driver="bridge", labels=dict(labels))
+    client, own = docker.from_env(), {labels.STACK: stack}
+    network = client.networks.create(f"{stack}-stock", driver="bridge", labels=own)
     made: dict[str, Container] = {}
     try:
-        for daemon, name, script, folder in (
-            ("dovecot", DOVECOT, DOVECOT_STARTS, "/mail"),
-            ("postfix", POSTFIX, POSTFIX_STARTS, "/var/spool/postfix"),
+        for daemon, script, folder in (
+            ("dovecot", DOVECOT_STARTS, "/mail"),
+            ("postfix", POSTFIX_STARTS, "/var/spool/postfix"),
         ):
-            made[daemon] = client.containers.run(
+            made[daemon] = client.containers.create(
                 str(like[daemon].attrs["Image"]),
                 ["-ec", script],
-                name=name,
                 entrypoint="sh",
                 user="0",
-                detach=True,
-                network=network.name,
                 volumes=[folder],  # without a name: goes with its container
-                labels=dict(labels),
+                labels=own,
                 **_limits(like[daemon].attrs["HostConfig"]),
             )
+            client.networks.get("bridge").disconnect(made[daemon])
+            network.connect(made[daemon], aliases=[f"stock-{daemon}"])
+            made[daemon].start()
         up = Stock(containers=made)
         _wait(up)
         yield up
