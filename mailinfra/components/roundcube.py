@@ -71,8 +71,9 @@ KEY_LENGTH = 32
 PLUGINS = ("archive", *OWN_PLUGINS, "markasjunk", "password", "zipdownload")
 """Roundcube's own, and three of ours (configs/roundcube/plugins/)."""
 
-BASE_MEMORY_MIB = 384
-"""Memory limit in MiB before any message is written: a dozen Apache processes, PHP in each."""
+BASE_MEMORY_MIB = 416
+"""Memory limit in MiB before any message is written: Apache's processes, PHP in each, and what stands before
+them, with 16 KiB for each connection that waits."""
 
 _WWW = f"uid={user_ids.WEBMAIL},gid={user_ids.WEBMAIL}"
 _MAIL_CA = "/etc/mailinfra/mail-ca.pem"
