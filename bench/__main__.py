@@ -9,14 +9,14 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from bench import lifecycle, mail, scale
+from bench import guesses, lifecycle, mail, scale
 from bench.figures import show
 from tests.e2e import stackfile
 from tests.e2e.stack import EngineError, Stack, Workspace
 
 USER = "alice@example.test"
 SUBNET = "192.168.97.0/24"
-SECTIONS = ("life", "mail", "scale", "bare")
+SECTIONS = ("life", "mail", "guesses", "scale", "bare")
 
 
 def plugins(home: Path) -> str:
@@ -67,16 +67,18 @@ def main(
             else:
                 tell("bringing a stack up")
                 stack.up()
+            reader = mail.Reader(
+                host="127.0.0.1",
+                port=given["ports"]["imaps"],
+                user=USER,
+                password=stack.outputs()["mailboxes"][USER],
+            )
             if "mail" in wanted:
-                reader = mail.Reader(
-                    host="127.0.0.1",
-                    port=given["ports"]["imaps"],
-                    user=USER,
-                    password=stack.outputs()["mailboxes"][USER],
-                )
                 show(console, "Messages", mail.throughput(stack, reader, tell))
                 show(console, "Notice of new mail", mail.idle_push(stack, reader, tell))
                 show(console, "Logins", mail.logins(stack, reader, tell))
+            if "guesses" in wanted:
+                show(console, "Guessed passwords", guesses.guessed(stack, reader, tell))
             if "scale" in wanted:
                 show(console, "Accounts", scale.growth(stack, given, tell))
         finally:

@@ -75,8 +75,8 @@ SHARE_OF_REPEATS = 5
 HASH_BITS = 32
 """How much of a password's hash is remembered: no two of one account meet by chance."""
 
-KEPT_TRIES = 50_000
-"""How many wrong passwords are remembered, of all sources together, and how many right ones: some 30 MiB."""
+KEPT_TRIES = 20_000
+"""How many wrong passwords are remembered, of all sources together, and how many right ones: 40 MiB."""
 
 # Each worker may hold one hash of 64 MiB, each session some 3 MiB of its own.
 MEMORY_MIB = 1024
