@@ -222,6 +222,11 @@ def test_a_source_that_fails_has_one_check_at_a_time(started: Program) -> None:
         assert (second if done is first else first).result(60) == CHECK
 
 
+def test_nobody_waits_for_others_while_checks_fail_for_now(guesses: Guesses) -> None:
+    assert guesses.is_checked("right", fail_type="internal")
+    assert [guesses.ask(f"right{number}") for number in range(WRONG)] == [CHECK] * WRONG
+
+
 def test_what_nobody_reports_counts_as_wrong(started: Program) -> None:
     """Who hangs up before the answer has made Dovecot check, too."""
     guesses = started(few=WRONG, lost=1)
