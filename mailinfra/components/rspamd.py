@@ -51,11 +51,11 @@ WITH_DNS = ("local.d/arc.conf", "local.d/composites.conf", "local.d/force_action
 SECRETS = ("controller.inc", "valkey.inc")
 """Files below configs/rspamd/ that hold passwords."""
 
-OFF = ("mid", "history_redis", "known_senders", "multimap", "neural", "phishing", "replies")
-"""Modules that fetch lists from elsewhere, or that nothing here needs."""
+OFF = ("fuzzy_check", "mid", "history_redis", "known_senders", "multimap", "neural", "phishing", "replies")
+"""Modules that need a way out, which there is none, or that nothing here needs."""
 
-REPUTATION = ("asn", "fuzzy_check", "rbl")
-"""Modules that ask others about a message."""
+REPUTATION = ("asn", "rbl")
+"""Modules that ask others about a message, through the DNS."""
 
 NEEDING_DNS = ("arc", "dkim", "dmarc", "hfilter", "spf")
 """Modules that ask the senders' domains."""
@@ -130,7 +130,7 @@ class Rspamd(ComponentResource):
                 ],
                 mounts=[Mount(path="/var/lib/rspamd", source=cache.name)],
                 tmpfs={"/tmp": f"uid={RSPAMD},gid={RSPAMD},mode=0700,size=64m"},  # noqa: S108
-                health=Health(command=["healthy"], startup_seconds=120),
+                health=Health(command=["healthy"], startup_seconds=240),
                 memory_mib=BASE_MEMORY_MIB + 4 * -(-args.limits.message_size // MIB),
                 user=f"{RSPAMD}:{RSPAMD}",
             ),

@@ -31,9 +31,9 @@ class FilteringConfig(Model):
     """Whether doubtful mail, from a score of 4 to `junkScore`, is put off once, for some minutes."""
 
     reputation: bool = False
-    """Whether public lists are asked, through the DNS, about each sender and the links in a message, and
-    rspamd.com about copies of it that others saw. The lists' operators learn who writes to you; large servers
-    need their leave, and large public resolvers get no answers. Needs `receiving.checkDomains`."""
+    """Whether public lists are asked, through the DNS, about each sender and the links in a message. Their
+    operators learn who writes to you; large servers need their leave, and large public resolvers get no
+    answers. Needs `receiving.checkDomains`."""
 
     trusted_forwarders: Items[DomainName] = Field(default=(), examples=[["list.example.org"]])
     """Domains of forwarders and mailing lists that seal what they pass on (ARC), and whose word on its sender

@@ -88,6 +88,15 @@ def test_greylisting_is_off_unless_it_is_set() -> None:
     assert "greylist = 4;" in str(rspamd.configuration(on)["local.d/actions.conf"])
 
 
+def test_who_forwards_is_believed_only_where_the_form_names_it() -> None:
+    nobody = FilteringConfig()
+    for path in ("local.d/arc.conf", "local.d/composites.conf", "local.d/force_actions.conf"):
+        assert "ARC_ALLOW_TRUSTED" in filter_file(path) or 'map = ["list.test"];' in filter_file(path)
+        text = filter_file(path, filtering=nobody)
+        assert "ARC_ALLOW_TRUSTED" not in text
+        assert "whitelisted_signers_map" not in text
+
+
 def test_a_resolver_without_servers_of_its_own_asks_docker() -> None:
     text = render("resolver/unbound.conf", resolver.values(resolver_args(resolvers=())))
     assert "forward-addr: 127.0.0.11\n" in text
