@@ -32,7 +32,7 @@ from tests.e2e.ground import addresses
 from tests.e2e.server import letter, until
 from tests.e2e.stack import EngineError, Stack
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.long]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200), pytest.mark.long]
 
 ALICE, DAVE, ERIN, FRANK, FRANZ = (
     f"{name}@example.test" for name in ("alice", "dave", "erin", "frank", "franz")
