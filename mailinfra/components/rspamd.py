@@ -62,7 +62,7 @@ NEEDING_DNS = ("arc", "dkim", "dmarc", "hfilter", "spf")
 
 FILES = "/etc/mailinfra"
 BASE_MEMORY_MIB = 640
-"""Patterns are compiled when the volume is empty: 300 MiB then, and 60 later."""
+"""Where patterns have to be compiled, on another processor than the image's, it takes 300 MiB; else 60."""
 PASSWORD_LENGTH = 32
 
 
@@ -118,7 +118,7 @@ class Rspamd(ComponentResource):
             f"{name}-password", length=PASSWORD_LENGTH, special=False, opts=child
         )
         self.password = Output.secret(generated.result)
-        # Compiled patterns and counters: without it each start takes twenty seconds, and nobody misses it.
+        # Compiled patterns, at first those of the image, and counters: nobody misses it.
         cache = docker.Volume(f"{name}-cache", name=f"{args.place.stack}-rspamd", opts=child)
         service = Service(
             f"{name}-service",
