@@ -203,7 +203,8 @@ def give(pulumi: Pulumi, stack: str, kept: Sequence[Data], plan: Plan) -> None:
     if not kept:
         return
     machine = pulumi.machine
-    build(pulumi, stack, [step.urn for step in plan.of(IMAGE) if step.op in ("create", "replace")])
+    # A daemon that is new has nobody serving, and Pulumi makes no part of it without the whole.
+    build(pulumi, stack, [step.urn for step in plan.of(IMAGE) if step.op == "replace"])
     chosen = image(machine, stack)
     found = survey(pulumi, stack)
     services = {one.service for one in kept}

@@ -86,13 +86,17 @@ def test_the_daemons_go_before_their_data_is_given_over_and_are_made_anew(harbou
 def test_images_are_made_while_the_daemons_still_serve(harbour: Harbour) -> None:
     looked(harbour, "/data/0")
     kept = owners.former(harbour.pulumi.machine, "dev")
-    made, gone = (
+    made, gone, new = (
         Step(op=op, urn=resource(IMAGE, name, "")["urn"], old={}, new={})
-        for op, name in (("replace", "mail-dovecot-image"), ("delete", "mail-old-image"))
+        for op, name in (
+            ("replace", "mail-dovecot-image"),
+            ("delete", "mail-old-image"),
+            ("create", "mail-valkey-image"),
+        )
     )
     harbour.updates(f'echo "$MAILINFRA_OWNERS_LATER" > {harbour.folder}/later; exit 1')
     with pytest.raises(Problem, match="the daemons run as before"):
-        owners.give(harbour.pulumi, "dev", kept, Plan(stack="dev", steps=[made, gone]))
+        owners.give(harbour.pulumi, "dev", kept, Plan(stack="dev", steps=[made, gone, new]))
     assert (harbour.folder / "later").read_text() == "1\n", "the program would refuse"
     (call,) = (call for call in harbour.touched if call.startswith("pulumi up"))
     assert call == f"pulumi up --yes --skip-preview --stack dev --target {made.urn}"
