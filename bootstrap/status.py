@@ -26,6 +26,9 @@ VERSIONS: Mapping[str, tuple[str, Sequence[str]]] = {
     "mysql": ("MySQL", ["sh", "-c", r"mysqld --version | sed 's/.* Ver \([^ ]*\).*/\1/'"]),
     "dovecot": ("Dovecot", ["sh", "-c", "dovecot --version | cut -d ' ' -f 1"]),
     "postfix": ("Postfix", ["postconf", "-h", "mail_version"]),
+    "rspamd": ("rspamd", ["sh", "-c", "rspamd --version | grep -o '[0-9.]*[0-9]' | head -1"]),
+    "valkey": ("Valkey", ["sh", "-c", r"valkey-server --version | sed 's/.* v=\([^ ]*\).*/\1/'"]),
+    "resolver": ("Unbound", ["sh", "-c", "unbound -V | sed -n 's/^Version //p'"]),
     "webmail": (
         "Roundcube",
         [

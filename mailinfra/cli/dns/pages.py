@@ -71,10 +71,13 @@ def verdicts(found: Sequence[Verdict]) -> RenderableType:
                 Text("\n".join(_values(each))),
             )
     counted = Counter(each.state for each in found)
-    broken = sum(each.breaks for each in found)
+    silent = sum(each.breaks for each in found if each.state is State.UNKNOWN)
+    broken = sum(each.breaks for each in found) - silent
     total = ", ".join(f"{counted[state]} {state.value}" for state in State if counted[state])
-    end = f"; {broken} of them required: mail suffers" if broken else "; all that is required is right"
-    return Group(shown, f"{total}{end if found else ''}")
+    ends = [f"{broken} of them required: mail suffers"] if broken else []
+    ends += [f"of {silent} required ones nobody could say"] if silent else []
+    ends = ends or ["all that is required is right"]
+    return Group(shown, "; ".join([total, *ends]) if found else "")
 
 
 def _values(verdict: Verdict) -> list[str]:
