@@ -77,7 +77,8 @@ def _daemon(one: Daemon) -> Iterator[str]:
         yield f"{one.name:<8} {one.fate}{': ' + ', '.join(one.reasons) if one.reasons else ''}"
         return
     yield f"{one.name:<8} replaced: {', '.join(one.reasons) or 'what it depends on is another one'}"
-    yield f"{'':<8} away for at most {one.away_seconds} s: {', '.join(one.ports)}"
+    ports = f": {', '.join(one.ports)}" if one.ports else ""
+    yield f"{'':<8} away for at most {one.away_seconds} s{ports}"
     yield f"{'':<8} meanwhile {MEANWHILE[one.name]}"
 
 

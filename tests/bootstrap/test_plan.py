@@ -135,6 +135,12 @@ def test_a_replaced_daemon_names_its_files_ports_and_pause_and_the_others_are_un
     assert "olume" not in said, "volumes of files are told as files: nobody is to fear for mail"
 
 
+def test_a_daemon_that_publishes_nothing_has_a_pause_and_no_ports() -> None:
+    changes = {"image": "update-replace"}
+    said = words(step("replace", f"{CONTAINER}r", container("rspamd"), container("rspamd"), changes))
+    assert f"away for at most {AWAY_SECONDS['rspamd']} s\n" in said
+
+
 def test_files_with_secrets_are_told_without_a_text() -> None:
     old, new = filler("postfix", "old-volume", "[secret]"), filler("postfix", "n", "[secret]")
     said = words(
