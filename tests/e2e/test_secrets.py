@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
+from mailinfra.components import dkim
 from mailinfra.containers import labels
 from tests.e2e.changes import sql
 from tests.e2e.server import Server, authenticate
@@ -44,7 +45,11 @@ def secrets(server: Server) -> dict[str, str]:
         if resource["type"] == "random:index/randomPassword:RandomPassword":
             found[name] = clear(outputs["result"])
         if resource["type"] == "tls:index/privateKey:PrivateKey":
-            found[name] = clear(outputs["privateKeyPem"]).splitlines()[2]
+            # A line of the key alone: the others begin and end every key.
+            lines = (pem := clear(outputs["privateKeyPem"])).splitlines()
+            found[name] = lines[min(2, len(lines) - 2)]
+            if outputs["algorithm"] == "ED25519":
+                found[f"{name} as the filter reads it"] = dkim.seed(pem)
     for line in sql(server, "SELECT userid, password FROM users").splitlines():
         user, _, stored = line.partition("\t")
         found[f"hash of {user}"] = stored
