@@ -45,9 +45,9 @@ def secrets(server: Server) -> dict[str, str]:
         if resource["type"] == "random:index/randomPassword:RandomPassword":
             found[name] = clear(outputs["result"])
         if resource["type"] == "tls:index/privateKey:PrivateKey":
-            # A line of the key alone: the others begin and end every key.
+            # A line of what is private in it: RSA's begins with what stands in the public key, too.
             lines = (pem := clear(outputs["privateKeyPem"])).splitlines()
-            found[name] = lines[min(2, len(lines) - 2)]
+            found[name] = lines[-3 if outputs["algorithm"] == "RSA" else 1]
             if outputs["algorithm"] == "ED25519":
                 found[f"{name} as the filter reads it"] = dkim.seed(pem)
     for line in sql(server, "SELECT userid, password FROM users").splitlines():
