@@ -202,6 +202,9 @@ def test_nobody_is_believed_on_a_visitors_address_unless_a_proxy_is_named() -> N
     assert "RemoteIPHeader" not in webmail_file("tls.conf")
     assert "const PROXIES = [];" in webmail_file("front.php")
     assert site(9081, webmail=BEHIND_A_PROXY).count("RemoteIPHeader X-Forwarded-For\n") == 1
+    believed = re.findall(r"RemoteIPInternalProxy (.*)\n", site(9081, webmail=BEHIND_A_PROXY))
+    sources = re.findall(r"^const PROXIED_FROM = '(.*)';", webmail_file("front.php"), re.M)
+    assert believed == sources == ["127.0.0.2"], "a visitor on the host is 127.0.0.1, and believed on nothing"
     for port in (9443, 9080):
         assert "RemoteIPHeader" not in site(port, webmail=BEHIND_A_PROXY), "these are for everybody"
     assert "const PROXIES = ['192.0.2.9', ];" in webmail_file("front.php", webmail=BEHIND_A_PROXY)

@@ -10,6 +10,7 @@ const WAITING = 64;  // of one client, further ones are closed
 const ALL = 850;     // of all, whatever they do; select() knows descriptors below 1024
 const PIECE = 65536; // bytes on the way, in each direction
 const LINGER = 2;    // seconds for a client to read the end
+const PROXIED_FROM = '127.0.0.2'; // whom Apache believes on visitors: no visitor comes from there
 const PROXIES = []; // they speak for everybody, and have no share
 
 // Port to listen on -> of Apache, for everybody and for those proxies.
@@ -153,7 +154,8 @@ $start = function () use (&$connections, &$active, &$waiting, $close): void {
             return;
         }
         $flags = STREAM_CLIENT_CONNECT | STREAM_CLIENT_ASYNC_CONNECT;
-        $apache = @stream_socket_client("tcp://127.0.0.1:$one->port", $code, $text, 5, $flags);
+        $from = stream_context_create($one->who === 'proxy' ? ['socket' => ['bindto' => PROXIED_FROM . ':0']] : []);
+        $apache = @stream_socket_client("tcp://127.0.0.1:$one->port", $code, $text, 5, $flags, $from);
         if (!$apache) {
             $close($id);
             continue;
