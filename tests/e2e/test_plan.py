@@ -405,7 +405,7 @@ EDITS: list[tuple[dict[str, Any], list[str], set[str]]] = [
     ),
     (
         {"smarthost": {"host": "relay.example.net"}, "limits.clients.connectionRate": 50},
-        ["smarthost.host: none -> relay.example.net", "limits.clients.connectionRate: 60 -> 50"],
+        ["smarthost.host: none -> relay.example.net", "limits.clients.connectionRate: 0 -> 50"],
         {"postfix"},
     ),
     (
