@@ -3,7 +3,6 @@
 import json
 import re
 import traceback
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,13 +13,12 @@ from mailinfra.components.database import server
 from mailinfra.config.mail import WebmailConfig
 from mailinfra.config.mta_sts import MtaSts, policy
 from mailinfra.config.server import MOST_ADDRESSES
-from mailinfra.containers.rendering import CONFIGS, render
+from mailinfra.containers.rendering import render
 from mailinfra.provider import password_changes
 from mailinfra.types import MIB
 from tests.samples import login, own_server, ports, roundcube_args
 from tests.unit.templates import leaves, names_in, without
 
-GOLDEN = Path(__file__).parent / "golden"
 SERVER = server.values(own_server())
 LOGINS = server.login_values(own_server(), "sample-deploy", "sample-health")
 WEBMAIL = roundcube.values(roundcube_args())
@@ -54,29 +52,6 @@ def settings(text: str) -> dict[str, str]:
     """Return the settings of an option file."""
     lines = [line for line in text.splitlines() if line and line[0] not in "#;["]
     return {name.strip(): value.strip() for name, _, value in (line.partition("=") for line in lines)}
-
-
-@pytest.mark.parametrize("path", sorted(path for path in VALUES if names_in(path)))
-def test_each_file_is_what_was_reviewed(path: str) -> None:
-    assert render(path, VALUES[path]) == (GOLDEN / path).read_text(), (
-        "the daemon would read something new: review it, then copy it to tests/unit/golden"
-    )
-
-
-def test_a_file_that_asks_for_nothing_is_what_lies_under_configs() -> None:
-    for path in (path for path in VALUES if not names_in(path)):
-        assert render(path, VALUES[path]) == (CONFIGS / path).read_text()
-        assert not (GOLDEN / path).exists(), "a copy of a file that is never filled can only go stale"
-
-
-def test_no_file_under_configs_is_forgotten() -> None:
-    ours = {
-        str(path.relative_to(CONFIGS))
-        for folder in ("mysql", "roundcube")
-        for path in (CONFIGS / folder).rglob("*")
-        if path.is_file()
-    }
-    assert ours == set(VALUES)
 
 
 @pytest.mark.parametrize(
