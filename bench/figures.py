@@ -63,7 +63,13 @@ def interleaved(
 ) -> tuple[list[float], list[float], list[float]]:
     """Return the measurements of both, taken in turn, and their ratio first over second, pair by pair."""
     pairs = [(first(), second()) for _ in range(rounds)]
-    return [a for a, _ in pairs], [b for _, b in pairs], [a / b for a, b in pairs]
+    ones, others = [a for a, _ in pairs], [b for _, b in pairs]
+    return ones, others, ratios(ones, others)
+
+
+def ratios(these: Sequence[float], those: Sequence[float]) -> list[float]:
+    """Return these over those, pair by pair."""
+    return [one / other for one, other in zip(these, those, strict=True)]
 
 
 def show(console: Console, title: str, figures: Sequence[Figure]) -> None:

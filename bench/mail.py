@@ -18,9 +18,9 @@ import docker
 from argon2 import PasswordHasher
 from docker.models.containers import Container
 
-from bench.figures import Figure, interleaved
+from bench.figures import Figure, interleaved, ratios
 from bench.lifecycle import used
-from bench.stock import USER, stock
+from bench.stock import USER, address, stock
 from mailinfra.containers import labels
 from tests.e2e.stack import Stack
 
@@ -103,13 +103,6 @@ def _until(done: Callable[[], bool], limit: float = 300) -> None:
         time.sleep(0.1)
 
 
-def _address(container: Container) -> str:
-    container.reload()
-    networks = container.attrs["NetworkSettings"]["Networks"]
-    # The others are named after the first one: `front`, where clients are.
-    return str(networks[min(networks)]["IPAddress"])
-
-
 def throughput(stack: Stack, reader: Reader, tell: Callable[[str], None]) -> list[Figure]:
     """Measure port 25 to the mailbox, in turn with stock Postfix and Dovecot, and with one that discards."""
     services = stack.containers()
@@ -131,7 +124,7 @@ def throughput(stack: Stack, reader: Reader, tell: Callable[[str], None]) -> lis
 
             def discarded() -> float:
                 before, began = plain.logs().count(b"status=sent"), time.monotonic()
-                load(_address(plain), "nobody@elsewhere.test")
+                load(address(plain), "nobody@elsewhere.test")
                 _until(lambda: plain.logs().count(b"status=sent") >= before + MESSAGES)
                 return MESSAGES / (time.monotonic() - began)
 
@@ -142,7 +135,7 @@ def throughput(stack: Stack, reader: Reader, tell: Callable[[str], None]) -> lis
             for _ in range(1 + ROUNDS):  # in the first one processes start that stay for the others
                 rounds.append(
                     (
-                        deliver.rate(reader.imap, _address(ours["postfix"]), reader.user),
+                        deliver.rate(reader.imap, address(ours["postfix"]), reader.user),
                         compared.rate(theirs.imap, theirs.address("postfix"), USER),
                         discarded(),
                     )
@@ -155,21 +148,21 @@ def throughput(stack: Stack, reader: Reader, tell: Callable[[str], None]) -> lis
         Figure(name="stock Postfix and Dovecot, static maps", values=stocks, unit="messages/s"),
         Figure(
             name="ratio of the two",
-            values=[mine / other for mine, other in zip(mailbox, stocks, strict=True)],
+            values=ratios(mailbox, stocks),
             unit="",
             aim="at least 0.9",
         ),
         Figure(name="plain Postfix to discard", values=discards, unit="messages/s"),
         Figure(
             name="ratio to that",
-            values=[mine / other for mine, other in zip(mailbox, discards, strict=True)],
+            values=ratios(mailbox, discards),
             unit="",
         ),
         Figure(name="processor time of a message", values=deliver.total(), unit="ms"),
         Figure(name="the same, stock", values=compared.total(), unit="ms"),
         Figure(
             name="ratio, stock to ours",
-            values=[other / mine for mine, other in zip(deliver.total(), compared.total(), strict=True)],
+            values=ratios(compared.total(), deliver.total()),
             unit="",
         ),
         *(
@@ -231,7 +224,7 @@ def _rest(*ways: _Way) -> None:
 def idle_push(stack: Stack, reader: Reader, tell: Callable[[str], None], count: int = 100) -> list[Figure]:
     """Measure from the 250 to the data of a message to the notice in an IDLE session."""
     tell(f"{count} messages to somebody who waits in IDLE")
-    host = _address(stack.containers()["postfix"])
+    host = address(stack.containers()["postfix"])
     waits = []
     with reader.imap() as client:
         client.select("INBOX")

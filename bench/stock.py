@@ -74,6 +74,14 @@ exec postfix start-fg
 """
 
 
+def address(container: Container) -> str:
+    """Return where a container answers clients."""
+    container.reload()
+    networks = container.attrs["NetworkSettings"]["Networks"]
+    # Ours has more than one, named after the first one: `front`, where clients are.
+    return str(networks[min(networks)]["IPAddress"])
+
+
 @dataclass(frozen=True, kw_only=True)
 class Stock:
     """Both, up and ready."""
@@ -83,10 +91,7 @@ class Stock:
 
     def address(self, daemon: str) -> str:
         """Return where one of them answers."""
-        container = self.containers[daemon]
-        container.reload()
-        (network,) = container.attrs["NetworkSettings"]["Networks"].values()
-        return str(network["IPAddress"])
+        return address(self.containers[daemon])
 
     def imap(self) -> imaplib.IMAP4:
         """Return a client that is logged in to the one mailbox."""

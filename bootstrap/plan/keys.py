@@ -30,7 +30,7 @@ def signatures(plan: Plan) -> list[str]:
     """Return what an update means for signatures, line by line; what `make up` refuses among it."""
     if plan.is_new:
         return []
-    return [*_moves(plan), *(f"make up refuses: {fault.what}. {fault.remedy}." for fault in faults(plan))]
+    return [*_moves(plan), *(f"make up refuses: {fault.what}. {fault.remedy}." for fault in _faults(plan))]
 
 
 def switched(plan: Plan) -> list[str]:
@@ -60,22 +60,18 @@ def _faults(plan: Plan) -> Iterator[Fault]:
     before, after, there = _states(plan.recorded), _states(plan.declared), _known(plan)
     # Where filtering goes as a whole, or every key does, that is what is wanted: mail leaves unsigned.
     signs = SIGNING in after.values() and (plan.declared or {}).get("filtering", True) is not False
-    for step in plan.steps:
-        match = KEY.search(step.urn)
-        if match is None:
-            continue
-        selector = match["selector"]
-        if step.op == "replace":
+    for selector, op in _edits(plan):
+        if op == "replace":
             yield Fault(
                 what=f"another key would take the place of {selector}, and the DNS names the old one",
                 remedy=f"Leave {selector} as it is, and publish a key under another selector",
             )
-        if step.op == "delete" and before.get(selector) == SIGNING and signs:
+        if op == "delete" and before.get(selector) == SIGNING and signs:
             yield Fault(
                 what=f"{selector} signs until now, and mail on its way could not be verified without it",
                 remedy=f"Write `{selector}: retired` first, and remove the line {DAYS} days later",
             )
-        if step.op == "create" and after.get(selector) == SIGNING and there:
+        if op == "create" and after.get(selector) == SIGNING and there:
             yield Fault(
                 what=f"{selector} would sign, and has never been in the DNS",
                 remedy=f"Write `{selector}: published` first, and `signing` once the DNS has it",
@@ -84,10 +80,11 @@ def _faults(plan: Plan) -> Iterator[Fault]:
 
 def _moves(plan: Plan) -> Iterator[str]:
     before, after, there = _states(plan.recorded), _states(plan.declared), _known(plan)
+    edits = _edits(plan)
     for selector, state in after.items():
         old = before.get(selector)
         if selector not in there:
-            if any(match and match["selector"] == selector for match in _made(plan)):
+            if (selector, "create") in edits:
                 yield (
                     f"{selector} is made and signs: write its record at once (make dns)"
                     if state == SIGNING
@@ -95,12 +92,11 @@ def _moves(plan: Plan) -> Iterator[str]:
                 )
         elif old is not None and old != state:
             yield f"{selector}: {_MEANS[state]}"
-    for step in plan.steps:
-        match = KEY.search(step.urn)
-        if match and step.op == "delete":
+    for selector, op in edits:
+        if op == "delete":
             yield (
-                f"{match['selector']} is gone for good: remove its record from the DNS, and use its name for "
-                "no other key"
+                f"{selector} is gone for good: remove its record from the DNS, and use its name for no other "
+                "key"
             )
 
 
@@ -111,8 +107,9 @@ _MEANS = {
 }
 
 
-def _made(plan: Plan) -> list[re.Match[str] | None]:
-    return [KEY.search(step.urn) for step in plan.steps if step.op == "create"]
+def _edits(plan: Plan) -> list[tuple[str, str]]:
+    """Return selector and kind of step of each key that does not stay as it is."""
+    return [(match["selector"], step.op) for step in plan.steps if (match := KEY.search(step.urn))]
 
 
 def _known(plan: Plan) -> set[str]:

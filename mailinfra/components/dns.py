@@ -7,7 +7,7 @@ program, writes them there. Nor the form of a zone file, or whether the DNS has 
 import base64
 import hashlib
 import ipaddress
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -124,23 +124,25 @@ class DnsArgs:
 def dns_records(args: DnsArgs) -> list[DnsRecord]:
     """Return every record: first those of the host, then those of each domain; the order of domains and
     addresses changes nothing."""
-    domains = sorted(set(args.domains))
+    domains = frozenset(args.domains)
+    taken = domains | {args.hostname}
     return [
         *_host(args, domains),
-        *(record for domain in domains for record in _domain(args, domain, domains)),
+        *(record for domain in sorted(domains) for record in _domain(args, domain, domains, taken)),
     ]
 
 
-def zone_of(name: str, hostname: str, domains: Iterable[str]) -> str:
+def zone_of(name: str, hostname: str, domains: Collection[str]) -> str:
     """Return the zone that `name` is most likely in: DNS alone knows, and nobody is asked here."""
-    above = [domain for domain in domains if name == domain or name.endswith(f".{domain}")]
-    if above:
-        return min(above, key=len)
+    labels = name.split(".")
+    for start in reversed(range(len(labels))):
+        if (above := ".".join(labels[start:])) in domains:
+            return above
     parent = hostname.partition(".")[2]
     return parent if "." in parent else hostname
 
 
-def _host(args: DnsArgs, domains: Sequence[str]) -> Iterator[DnsRecord]:
+def _host(args: DnsArgs, domains: Collection[str]) -> Iterator[DnsRecord]:
     host = args.hostname
     zone = zone_of(host, host, domains)
     addresses = sorted(
@@ -177,7 +179,8 @@ def _host(args: DnsArgs, domains: Sequence[str]) -> Iterator[DnsRecord]:
             urgency=Urgency.RECOMMENDED,
         )
     if args.dkim and host not in domains and args.dkim.points(len(domains)):
-        yield from _keys(args.dkim, args.dkim_records, host, zone, "all domains of the server point here")
+        reader = "all domains of the server point here"
+        yield from _keys(args.dkim, host, zone, "TXT", args.dkim_records.__getitem__, reader)
     for authority in args.authorities:
         yield DnsRecord(
             zone=zone,
@@ -205,7 +208,9 @@ def _host(args: DnsArgs, domains: Sequence[str]) -> Iterator[DnsRecord]:
         )
 
 
-def _domain(args: DnsArgs, domain: str, domains: Sequence[str]) -> Iterator[DnsRecord]:
+def _domain(
+    args: DnsArgs, domain: str, domains: Collection[str], taken: Collection[str]
+) -> Iterator[DnsRecord]:
     zone = zone_of(domain, args.hostname, domains)
     yield DnsRecord(
         zone=zone,
@@ -218,9 +223,12 @@ def _domain(args: DnsArgs, domain: str, domains: Sequence[str]) -> Iterator[DnsR
     )
     yield _spf(args, domain, zone)
     if args.dkim and domain != args.hostname and args.dkim.points(len(domains)):
-        yield from _pointers(args.dkim, args.hostname, domain, zone)
+        pointer = f"_domainkey.{args.hostname}"
+        reader = "points to the server's one record"
+        yield from _keys(args.dkim, domain, zone, "CNAME", lambda selector: f"{selector}.{pointer}", reader)
     elif args.dkim:
-        yield from _keys(args.dkim, args.dkim_records, domain, zone, "receivers verify signatures by it")
+        reader = "receivers verify signatures by it"
+        yield from _keys(args.dkim, domain, zone, "TXT", args.dkim_records.__getitem__, reader)
     yield DnsRecord(
         zone=zone,
         name=f"_dmarc.{domain}",
@@ -233,7 +241,6 @@ def _domain(args: DnsArgs, domain: str, domains: Sequence[str]) -> Iterator[DnsR
         urgency=Urgency.RECOMMENDED,
     )
     yield from _services(args.ports, args.hostname, domain, zone)
-    taken = {args.hostname, *domains}
     yield from _set_up(args, domain, zone, taken)
     yield from _tls(args, domain, zone, taken)
 
@@ -265,29 +272,17 @@ _OF_STATE = {
 
 
 def _keys(
-    dkim: DkimConfig, texts: Mapping[str, str], below: str, zone: str, reader: str
+    dkim: DkimConfig, below: str, zone: str, kind: str, value: Callable[[str], str], reader: str
 ) -> Iterator[DnsRecord]:
+    """Return a record for each key; `value` makes its value of the selector."""
     for selector, state in dkim.keys.items():
         what, urgency = _OF_STATE[state]
         yield DnsRecord(
             zone=zone,
             name=f"{selector}._domainkey.{below}",
-            type="TXT",
-            value=texts[selector],
+            type=kind,
+            value=value(selector),
             purpose=f"DKIM, {what}; {reader}.",
-            urgency=urgency,
-        )
-
-
-def _pointers(dkim: DkimConfig, hostname: str, domain: str, zone: str) -> Iterator[DnsRecord]:
-    for selector, state in dkim.keys.items():
-        what, urgency = _OF_STATE[state]
-        yield DnsRecord(
-            zone=zone,
-            name=f"{selector}._domainkey.{domain}",
-            type="CNAME",
-            value=f"{selector}._domainkey.{hostname}",
-            purpose=f"DKIM, {what}; points to the server's one record.",
             urgency=urgency,
         )
 

@@ -254,7 +254,7 @@ def values(args: DovecotArgs) -> dict[str, Any]:
         "folder_escape": FOLDER_ESCAPE,
         "auth_workers": AUTH_WORKERS,
         "database": args.database.values(_DATABASE_CA),
-        "filter": args.filter and {"host": args.filter.host, "ports": args.filter.ports},
+        "filter": args.filter and args.filter.address(),
     }
 
 

@@ -44,14 +44,13 @@ class Peer:
     encrypted: bool = True
     """Whether it is spoken to inside TLS, and held to its name; network.py says where not."""
 
+    def address(self) -> dict[str, Any]:
+        """Return what a template may ask for that only says where the neighbour is."""
+        return {"host": self.host, "ports": self.ports}
+
     def values(self, ca_path: str) -> dict[str, Any]:
         """Return what a template may ask for; `ca_path` is where the CA's file lies, if there is one."""
-        return {
-            "host": self.host,
-            "ports": self.ports,
-            "ca_file": ca_file(self.ca, ca_path),
-            "encrypted": self.encrypted,
-        }
+        return {**self.address(), "ca_file": ca_file(self.ca, ca_path), "encrypted": self.encrypted}
 
 
 @dataclass(frozen=True, kw_only=True)

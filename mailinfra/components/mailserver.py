@@ -256,7 +256,9 @@ class MailServer(ComponentResource):
         self.mailboxes = accounts.initial_passwords if accounts else Output.secret({})
         self.ca_certificate = Output.from_input(certificates.public.ca)
         self.dns_records = Output.all(dkim.public_records, *certificates.public_keys).apply(
-            lambda known: [record.output() for record in dns_records(_dns(server, known[0], known[1:]))]
+            lambda known: [
+                record.output() for record in dns_records(_dns(server, domains, known[0], known[1:]))
+            ]
         )
         self.register_outputs(
             {
@@ -285,11 +287,13 @@ def _endpoints(server: ServerConfig) -> dict[str, dict[str, Any]]:
     return endpoints
 
 
-def _dns(server: ServerConfig, dkim_records: Mapping[str, str], keys: Sequence[str]) -> DnsArgs:
+def _dns(
+    server: ServerConfig, domains: Sequence[str], dkim_records: Mapping[str, str], keys: Sequence[str]
+) -> DnsArgs:
     return DnsArgs(
         hostname=server.hostname,
         addresses=server.addresses,
-        domains=[domain.name for domain in server.accounts.domains] if server.accounts else [],
+        domains=domains,
         ports=server.ports,
         https_port=443 if server.webmail.reverse_proxy else server.ports.webmail,
         dkim=server.dkim if server.filtering else None,

@@ -206,7 +206,7 @@ def values(args: PostfixArgs) -> dict[str, Any]:
         "receiving": args.receiving,
         "webmail_addresses": [f"[{ip}]" if ":" in ip else ip for ip in args.webmail_addresses],
         "dovecot": args.dovecot.values(_DOVECOT_CA),
-        "filter": args.filter and {"host": args.filter.host, "ports": args.filter.ports},
+        "filter": args.filter and args.filter.address(),
         "smarthost": args.smarthost,
         **outbound_tls(args.smarthost),
     }

@@ -10,10 +10,10 @@ from operator import itemgetter
 from typing import Any
 
 import pulumi_docker as docker
-import pulumi_random as random
 from pulumi import ComponentResource, Input, Output, ResourceOptions
 
 from mailinfra.components.handles import Peer
+from mailinfra.components.passwords import password
 from mailinfra.config.filtering import FilteringConfig
 from mailinfra.config.mail import LimitsConfig
 from mailinfra.containers.config_volumes import Folder
@@ -63,7 +63,6 @@ NEEDING_DNS = ("arc", "dkim", "dmarc", "hfilter", "spf")
 FILES = "/etc/mailinfra"
 BASE_MEMORY_MIB = 640
 """Where patterns have to be compiled, on another processor than the image's, it takes 300 MiB; else 60."""
-PASSWORD_LENGTH = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,10 +113,7 @@ class Rspamd(ComponentResource):
         super().__init__("mailinfra:index:Rspamd", name, None, opts)
         child = ResourceOptions(parent=self)
 
-        generated = random.RandomPassword(
-            f"{name}-password", length=PASSWORD_LENGTH, special=False, opts=child
-        )
-        self.password = Output.secret(generated.result)
+        self.password = password(f"{name}-password", child)
         # Compiled patterns, at first those of the image, and counters: nobody misses it.
         cache = docker.Volume(f"{name}-cache", name=f"{args.place.stack}-rspamd", opts=child)
         service = Service(
@@ -175,8 +171,8 @@ def values(args: RspamdArgs) -> dict[str, Any]:
     """Return what the templates may ask for."""
     return {
         "ports": PORTS,
-        "valkey": {"host": args.valkey.host, "ports": args.valkey.ports},
-        "resolver": args.resolver and {"host": args.resolver.host, "ports": args.resolver.ports},
+        "valkey": args.valkey.address(),
+        "resolver": args.resolver and args.resolver.address(),
         "gateways": args.gateways,
         "domains": args.domains,
         "signing": args.signing,

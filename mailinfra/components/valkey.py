@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pulumi_docker as docker
-import pulumi_random as random
 from pulumi import ComponentResource, Output, ResourceOptions
 
 from mailinfra.components.handles import Peer
+from mailinfra.components.passwords import password
 from mailinfra.containers.config_volumes import Folder
 from mailinfra.containers.durability import learned
 from mailinfra.containers.place import Place
@@ -29,7 +29,6 @@ MAXMEMORY_MIB = 96
 container."""
 
 MEMORY_MIB = 2 * MAXMEMORY_MIB
-PASSWORD_LENGTH = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,10 +58,7 @@ class Valkey(ComponentResource):
         super().__init__("mailinfra:index:Valkey", name, None, opts)
         child = ResourceOptions(parent=self)
 
-        generated = random.RandomPassword(
-            f"{name}-password", length=PASSWORD_LENGTH, special=False, opts=child
-        )
-        self.password = Output.secret(generated.result)
+        self.password = password(f"{name}-password", child)
         data = docker.Volume(
             f"{name}-learned",
             name=f"{args.place.stack}-valkey",  # fixed: what was learned outlives a `destroy`

@@ -16,6 +16,7 @@ BELOW_NOUNS = {
     "components.encryption",
     "components.handles",
     "components.own_provider",
+    "components.passwords",
     "components.policy",
 }
 SECTIONS: dict[str, set[str]] = {
@@ -46,6 +47,7 @@ ALLOWED: dict[str, set[str]] = {
     "components.encryption": set(),
     "components.handles": {*GROUND},
     "components.own_provider": {*GROUND},
+    "components.passwords": set(),
     "components.policy": {*GROUND, "containers"},
     **{noun: {*BELOW_NOUNS, *sections} for noun, sections in SECTIONS.items()},
     # The only place where the parts meet.

@@ -116,8 +116,7 @@ def _found(dns: Dns, record: Record) -> list[str]:
         return [one for one in dns.answer(record.name, "TXT").values if "p" in tags(one)]
     values = list(dns.answer(record.name, record.type).values)
     if record.type == "TXT":
-        start = re.split(r"[ ;]", record.value)[0].lower()
-        return [one for one in values if re.split(r"[ ;]", one.strip())[0].lower() == start]
+        return [one for one in values if _kind(one) == _kind(record.value)]
     if record.type == "CAA":
         nearest = (list(dns.answer(name, "CAA").values) for name in _upwards(record.name))
         return next((found for found in nearest if found), [])
@@ -132,10 +131,9 @@ def _judge(dns: Dns, record: Record, found: Sequence[str]) -> Fault:
     if _is_key(record):
         return _key(dns, record, found)
     if record.type == "TXT":
-        kind = re.split(r"[ ;]", record.value)[0].lower()
         if len(found) > 1:
             return f"stands {len(found)} times, which receivers take for none; leave one"
-        return _TEXTS[kind](dns, record, found[0])
+        return _TEXTS[_kind(record.value)](dns, record, found[0])
     return _KINDS[record.type](dns, record, found)
 
 
@@ -295,6 +293,11 @@ _TEXTS: Mapping[str, Callable[[Dns, Record, str], Fault]] = {
     "v=stsv1": _policy_id,
     "v=tlsrptv1": _tls_reports,
 }
+
+
+def _kind(text: str) -> str:
+    """Return the version that a text begins with: `v=spf1`, `v=dmarc1`."""
+    return re.split(r"[ ;]", text.strip())[0].lower()
 
 
 def tags(text: str) -> dict[str, str]:

@@ -13,9 +13,10 @@ import pulumi_docker as docker
 import pulumi_mysql as mysql
 from pulumi import Input, Output, Resource, ResourceOptions
 
-from mailinfra.components.database.users import DATABASES, password
+from mailinfra.components.database.users import DATABASES
 from mailinfra.components.handles import Identity
 from mailinfra.components.own_provider import Access, Connection, Provider
+from mailinfra.components.passwords import password
 from mailinfra.config.storage import ExternalDatabaseConfig
 from mailinfra.containers.config_volumes import Folder
 from mailinfra.containers.durability import durable

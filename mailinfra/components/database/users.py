@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pulumi_mysql as mysql
-import pulumi_random as random
 from pulumi import CustomResource, Input, Output, Resource, ResourceHookBinding, ResourceOptions
 
 from mailinfra.components.own_provider import MAIL
+from mailinfra.components.passwords import password
 from mailinfra.containers.service import after
 from mailinfra.provider import password_changes
 
@@ -19,9 +19,6 @@ ROUNDCUBE = "roundcube"
 """Name of the webmail's database."""
 
 DATABASES = (MAIL, ROUNDCUBE)
-
-PASSWORD_LENGTH = 32
-"""Characters, letters and digits alone: SQL and DSNs take them unescaped. A change rotates every password."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,12 +119,6 @@ class ServiceUser:
 
     made: Sequence[CustomResource]
     """The user, and what gave its rights to tables."""
-
-
-def password(name: str, child: ResourceOptions) -> Output[str]:
-    """Return a generated password, the same in every run; secret."""
-    generated = random.RandomPassword(name, length=PASSWORD_LENGTH, special=False, opts=child)
-    return Output.secret(generated.result)
 
 
 @dataclass(frozen=True, kw_only=True)
