@@ -9,14 +9,14 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from bench import guesses, lifecycle, mail, scale
+from bench import filtering, guesses, lifecycle, mail, scale
 from bench.figures import show
 from tests.e2e import stackfile
 from tests.e2e.stack import EngineError, Stack, Workspace
 
 USER = "alice@example.test"
 SUBNET = "192.168.97.0/24"
-SECTIONS = ("life", "mail", "guesses", "scale", "bare")
+SECTIONS = ("life", "mail", "filtering", "guesses", "scale", "bare")
 
 
 def plugins(home: Path) -> str:
@@ -77,6 +77,9 @@ def main(
                 show(console, "Messages", mail.throughput(stack, reader, tell))
                 show(console, "Notice of new mail", mail.idle_push(stack, reader, tell))
                 show(console, "Logins", mail.logins(stack, reader, tell))
+            if "filtering" in wanted:
+                for title, figures in filtering.cost(stack, reader, tell):
+                    show(console, title, figures)
             if "guesses" in wanted:
                 show(console, "Guessed passwords", guesses.guessed(stack, reader, tell))
             if "scale" in wanted:

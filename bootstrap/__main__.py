@@ -9,6 +9,10 @@ if sys.version_info < (3, 11):  # noqa: UP036 - whoever starts this may well hav
         )
     )
 
-from bootstrap.cli import main
+from bootstrap.endings import open_streams
+
+open_streams()
+
+from bootstrap.cli import main  # noqa: E402 - with all streams from the first line on
 
 sys.exit(main(sys.argv[1:]))

@@ -25,7 +25,7 @@ BUILD_SECONDS = 900
 
 def bring_images(machine: Machine, stack_file: Path) -> None:
     """Have the base image where the stack builds on it; otherwise Docker pulls what the stack names."""
-    if BASE not in stack_file.read_text():
+    if BASE not in stack_file.read_text(errors="replace"):
         machine.report.found(NEED, "pulled from their registries")
         return
     if ask(["docker", "image", "inspect", BASE], env=machine.env, timeout_seconds=20).good:
@@ -37,7 +37,7 @@ def bring_images(machine: Machine, stack_file: Path) -> None:
 
 def renew_base(machine: Machine, stack_file: Path) -> None:
     """Make the base anew where the stack builds on it; images on the former one stay as they are."""
-    if BASE in stack_file.read_text():
+    if BASE in stack_file.read_text(errors="replace"):
         build_base(machine)
         machine.report.found(NEED, f"made {BASE} anew from this machine's Debian mirror")
 

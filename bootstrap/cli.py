@@ -11,7 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bootstrap import (
+    acme,
+    callers,
+    checkpoint,
     checks,
+    endings,
     health,
     loopback,
     owners,
@@ -46,6 +50,7 @@ def up(machine: Machine, arguments: argparse.Namespace) -> int:
     diff, yes = switch("DIFF", arguments.diff), switch("YES", arguments.yes)
     it = ready(machine, arguments.stack)
     with updating(machine, it.stack):
+        checkpoint.mend(it.pulumi.machine, it.stack)
         return bring_up(it, arguments, takeover=takeover, diff=diff, yes=yes)
 
 
@@ -80,17 +85,27 @@ def bring_up(
         return failed(it, arguments, code)
     outputs = it.pulumi.outputs(it.stack)
     certificate = summary.write_certificate(outputs, machine.data / f"{it.stack}-ca.pem")
-    daemons = health.settled(machine, it.stack, it.pulumi.record(it.stack), health.SETTLE_SECONDS)
+    record = it.pulumi.record(it.stack)
+    daemons = health.settled(machine, it.stack, record, health.SETTLE_SECONDS)
     machine.report.say()
     again = command("up", arguments)
     if not all(daemon.runs_well for daemon in daemons):
         for line in summary.broken(it.stack, daemons, health.told(machine, daemons), again):
             machine.report.say(line)
         return 1
+    renewal = acme.first(machine, daemons)
+    meanwhile = summary.write_meanwhile(record, renewal, machine.data / f"{it.stack}-own-ca.pem")
     lines = summary.lines(
-        outputs, stack=it.stack, certificate=certificate, daemons=daemons, named=bool(arguments.stack)
+        outputs,
+        stack=it.stack,
+        certificate=certificate,
+        daemons=daemons,
+        renewal=renewal,
+        meanwhile=meanwhile,
+        named=bool(arguments.stack),
     )
-    for line in [*lines, *loopback.warning(machine, it.stack, outputs)]:
+    hidden = callers.warning(machine, plan.declared or {})
+    for line in [*lines, *loopback.warning(machine, it.stack, outputs), *hidden]:
         machine.report.say(line)
     return 0
 
@@ -103,9 +118,10 @@ def plan_with_consent(
     repair.repair(it.pulumi, it.stack, taken_over=take_over(arguments), takeover=takeover)
     kept = owners.former(it.pulumi.machine, it.stack)
     plan = it.pulumi.plan(it.stack)
-    if not show_plan(it, plan, diff):
+    resolvers = arguments.resolver.split()
+    if not show_plan(it, plan, diff, resolvers):
         return None
-    rotation.refuse(it.pulumi, plan, arguments.resolver.split())
+    rotation.refuse(it.pulumi, plan, resolvers)
     for line in owners.foretold(kept):
         it.pulumi.machine.report.say(f"\nFirst, {command('up', arguments)} will {line}.")
     if consent.asks(plan, yes=yes) and not consent.agrees(it.pulumi.machine.report, sys.stdin.readline):
@@ -141,6 +157,7 @@ def preview(machine: Machine, arguments: argparse.Namespace) -> int:
     """Say what `up` would change; DIFF=1 shows each property, too."""
     diff = switch("DIFF", arguments.diff)
     it = ready(machine, arguments.stack)
+    checkpoint.refuse_broken(it.pulumi.machine, it.stack, command("up", arguments))
     refuse_clashes(it)
     found = survey(it.pulumi, it.stack)
     lines = repair.foretell(it.pulumi, found, take_over(arguments))
@@ -150,19 +167,21 @@ def preview(machine: Machine, arguments: argparse.Namespace) -> int:
         for line in lines:
             machine.report.say(f"  - {line}")
     plan = it.pulumi.plan(it.stack)
-    if not show_plan(it, plan, diff):
+    if not show_plan(it, plan, diff, arguments.resolver.split()):
         return 1
+    if renewal := acme.renewal(machine, found.daemons):
+        machine.report.say(f"\nThe certificate that is shown: {renewal.sentence()}.")
     if plan.steps:
         more = "" if diff else f"; {command('preview DIFF=1', arguments)} shows every property"
         machine.report.say(f"\n{command('up', arguments)} makes it so{more}.")
     return 0
 
 
-def show_plan(it: Ready, plan: Plan, diff: bool) -> bool:
+def show_plan(it: Ready, plan: Plan, diff: bool, resolvers: Sequence[str]) -> bool:
     """Show the plan in words, and on demand the engine's own; return whether there is one."""
     report = it.pulumi.machine.report
     there = volumes.existing(it.pulumi.machine, volumes.fixed(it.stack))
-    if not consent.show(plan, report, there):
+    if not consent.show(plan, report, there, rotation.looked_up(it.pulumi, plan, resolvers)):
         return False
     if diff:
         report.say(f"\n{summary.NEW}\n" if plan.is_new else "")
@@ -175,6 +194,7 @@ def renew(machine: Machine, arguments: argparse.Namespace) -> int:
     diff, yes = switch("DIFF", arguments.diff), switch("YES", arguments.yes)
     it = ready(machine, arguments.stack, Absent.REFUSE)
     with updating(machine, it.stack):
+        checkpoint.mend(it.pulumi.machine, it.stack)
         undo = upgrade.begin(it.pulumi, it.stack)
         if undo is None:
             machine.report.say(
@@ -186,8 +206,10 @@ def renew(machine: Machine, arguments: argparse.Namespace) -> int:
 
 
 def show_status(machine: Machine, arguments: argparse.Namespace) -> int:
-    """Say what runs, how it is, how old it is, and what to do; 1 where something does not run well."""
+    """Say what runs, how it is, how old it is, and what to do; 1 where something does not run well, or a
+    certificate is near its end."""
     it = ready(machine, arguments.stack, Absent.REFUSE)
+    checkpoint.refuse_broken(it.pulumi.machine, it.stack, command("up", arguments))
     found = survey(it.pulumi, it.stack)
     try:
         first = repair.foretell(it.pulumi, found, take_over(arguments))
@@ -207,6 +229,7 @@ def destroy(machine: Machine, arguments: argparse.Namespace) -> int:
     it = ready(machine, arguments.stack, Absent.REFUSE)
     again = take_over(arguments, "destroy")
     with updating(machine, it.stack):
+        checkpoint.mend(it.pulumi.machine, it.stack)
         repair.repair(it.pulumi, it.stack, taken_over=again, takeover=takeover, healing=False)
         machine.report.say()
         if purge:
@@ -350,7 +373,9 @@ def main(words: Sequence[str]) -> int:
         one.add_argument("--diff", default="", help="with preview and up: show every property, too")
         one.add_argument("--long", default="", help="with test: the tests that take many minutes, too")
         one.add_argument(
-            "--resolver", default="", help="with dns-check and up: ask these, ADDRESS or ADDRESS@PORT"
+            "--resolver",
+            default="",
+            help="with dns-check, preview and up: ask these, ADDRESS or ADDRESS@PORT",
         )
         one.add_argument("--yes", default="", help="with up: do not ask before a server with mail is changed")
     arguments = parser.parse_args(words)
@@ -366,6 +391,10 @@ def main(words: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print("\nStopped by you; running it again goes on from here.", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        return endings.unread()
+    except Exception as error:
+        return endings.unforeseen(error, machine.log("make"))
 
 
 def interrupt(*_: object) -> None:

@@ -3,6 +3,7 @@
 No command may hang the bootstrap: every call says how long it may take, and is ended with all it started.
 """
 
+import math
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from bootstrap.problem import Problem
 
@@ -22,6 +24,9 @@ HARDER_SECONDS = 10.0
 
 KERNEL = 0x80
 """`si_code` of a signal from the keyboard: everybody in the terminal's group has got it (sigaction(2))."""
+
+WATCHED = {signal.SIGINT, signal.SIGTERM, signal.SIGCHLD}
+"""What is waited for while a command runs."""
 
 TAIL_LINES = 12
 """Lines of a failed command's output that are shown; the rest is in its log."""
@@ -58,15 +63,21 @@ class Answer:
 
 
 def ask(
-    argv: Sequence[object], *, env: Mapping[str, str], timeout_seconds: float, cwd: Path | None = None
+    argv: Sequence[object],
+    *,
+    env: Mapping[str, str],
+    timeout_seconds: float,
+    cwd: Path | None = None,
+    given: str = "",
 ) -> Answer:
-    """Return the answer of a short command; a hang and a missing program are answers too."""
+    """Return the answer of a short command, which reads what is `given`; a hang and a missing program are
+    answers too."""
     try:
         done = subprocess.run(
             [str(word) for word in argv],
             env=env,
             cwd=cwd,
-            stdin=subprocess.DEVNULL,
+            input=given,
             capture_output=True,
             text=True,
             errors="replace",
@@ -157,42 +168,88 @@ class Interrupted(KeyboardInterrupt):
     """A command that was asked to end, and has ended."""
 
 
+class Attended:
+    """Commands that run while somebody may interrupt them: each hears of it once, as it does in a shell.
+
+    Pulumi then finishes what it has begun, and a second interrupt would make it drop all that. Who has not
+    ended within `patience_seconds` is ended.
+    """
+
+    def __init__(self, patience_seconds: float = PATIENCE_SECONDS) -> None:
+        self.interrupted = False
+        self._patience_seconds = patience_seconds
+        self._deadline = math.inf
+        self._harder = [signal.SIGINT, signal.SIGKILL]
+        self._started: list[subprocess.Popen[bytes]] = []
+
+    def __enter__(self) -> "Attended":
+        # In the group of a terminal they hear the keyboard themselves. Elsewhere a group of its own makes
+        # sure that whoever signals all of ours does not reach one twice.
+        self._group = None if _in_foreground() else 0
+        self._before = signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
+        return self
+
+    def start(
+        self,
+        argv: Sequence[object],
+        *,
+        env: Mapping[str, str],
+        cwd: Path,
+        output: BinaryIO | None = None,
+        pass_fds: Sequence[int] = (),
+    ) -> subprocess.Popen[bytes]:
+        """Start a command: on this terminal, or with what it says in `output` and nothing to read."""
+        before = self._before
+        process = subprocess.Popen(
+            [str(word) for word in argv],
+            env=env,
+            cwd=cwd,
+            stdin=None if output is None else subprocess.DEVNULL,
+            stdout=output,
+            stderr=None if output is None else subprocess.STDOUT,
+            pass_fds=pass_fds,
+            process_group=self._group,
+            preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, before),
+        )
+        self._started.append(process)
+        return process
+
+    def wait(self) -> None:
+        """Wait until one may have ended, half a second at most, and hand on what was heard meanwhile."""
+        heard = signal.sigtimedwait(WATCHED, 0.5)
+        if heard and heard.si_signo != signal.SIGCHLD:
+            if heard.si_code != KERNEL or self._group is not None:
+                self._signal(heard.si_signo)
+            self._deadline = min(self._deadline, time.monotonic() + self._patience_seconds)
+            self.interrupted = True
+        if time.monotonic() > self._deadline and self._harder:
+            self._signal(self._harder.pop(0))
+            self._deadline = time.monotonic() + HARDER_SECONDS
+
+    def __exit__(self, *_: object) -> None:
+        # Whoever still runs was left by an error of ours.
+        self._signal(signal.SIGTERM)
+        _discard(WATCHED)
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
+
+    def _signal(self, sign: int) -> None:
+        for process in self._started:
+            if process.poll() is None:
+                process.send_signal(sign)
+
+
 def pass_through(
     argv: Sequence[object], *, env: Mapping[str, str], cwd: Path, patience_seconds: float = PATIENCE_SECONDS
 ) -> int:
     """Run a command on this terminal and return its exit status; raise Interrupted if a signal ended it.
 
-    It hears of an interrupt once, as it does in a shell: Pulumi then finishes what it has begun, and a second
-    one would make it drop all that. If it does not end within `patience_seconds`, it is ended.
+    It hears of an interrupt as `Attended` says.
     """
-    watched = {signal.SIGINT, signal.SIGTERM, signal.SIGCHLD}
-    # In the group of a terminal it hears the keyboard itself. Elsewhere a group of its own makes sure that
-    # whoever signals all of ours does not reach it twice.
-    group = None if _in_foreground() else 0
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
-    deadline: float | None = None
-    harder = [signal.SIGINT, signal.SIGKILL]
-    try:
-        process = subprocess.Popen(
-            [str(word) for word in argv],
-            env=env,
-            cwd=cwd,
-            process_group=group,
-            preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, before),
-        )
+    with Attended(patience_seconds) as attended:
+        process = attended.start(argv, env=env, cwd=cwd)
         while process.poll() is None:
-            heard = signal.sigtimedwait(watched, 0.5)
-            if heard and heard.si_signo != signal.SIGCHLD:
-                if heard.si_code != KERNEL or group is not None:
-                    process.send_signal(heard.si_signo)
-                deadline = deadline or time.monotonic() + patience_seconds
-            if deadline and time.monotonic() > deadline and harder:
-                process.send_signal(harder.pop(0))
-                deadline = time.monotonic() + HARDER_SECONDS
-    finally:
-        _discard(watched)
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    if deadline and process.returncode:
+            attended.wait()
+    if attended.interrupted and process.returncode:
         raise Interrupted
     return process.returncode
 

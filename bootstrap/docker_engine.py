@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from bootstrap.commands import Answer, ask
+from bootstrap.files import write_whole
 from bootstrap.machine import Machine
 from bootstrap.packages import install_debian
 from bootstrap.problem import Problem
@@ -58,11 +59,29 @@ def refuse_what_only_a_person_can_mend(machine: Machine, said: Answer) -> None:
             f"DOCKER_HOST names {host}, and no Docker engine answers there",
             "Start it, or unset DOCKER_HOST for the one of this machine",
         )
+    if (context := chosen_context(machine)) not in ("", "default"):
+        raise Problem(
+            f"Docker's context {context} is the current one, and no Docker engine answers there",
+            "Start it, or choose the one of this machine: docker context use default, and no DOCKER_CONTEXT",
+        )
     if not machine.is_root:
         raise Problem(
             "no Docker engine answers, and only root can start one",
             "Start it (sudo systemctl start docker), or run make as root",
         )
+
+
+def chosen_context(machine: Machine) -> str:
+    """Return the context that Docker's client uses, whether it exists or not; empty where none is chosen."""
+    if named := machine.env.get("DOCKER_CONTEXT"):
+        return named
+    home = machine.env.get("HOME") or str(Path.home())
+    folder = Path(machine.env.get("DOCKER_CONFIG") or f"{home}/.docker")
+    try:
+        kept = json.loads((folder / "config.json").read_text())
+    except (OSError, ValueError):
+        return ""
+    return str(kept.get("currentContext") or "") if isinstance(kept, dict) else ""
 
 
 def bring_daemon(machine: Machine) -> str:
@@ -110,8 +129,7 @@ def start(machine: Machine) -> None:
         ],
         setsid=True,
     )
-    record(machine).parent.mkdir(parents=True, exist_ok=True)
-    record(machine).write_text(json.dumps({"pid": pid, "began": began(machine, pid)}))
+    write_whole(record(machine), json.dumps({"pid": pid, "began": began(machine, pid)}))
     if wait_for(machine, pid):
         return
     stop_docker(machine)

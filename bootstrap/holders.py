@@ -63,8 +63,18 @@ def meets(address: str, port: int, other: str, number: int) -> bool:
     return one.version == two.version and (one == two or one.is_unspecified or two.is_unspecified)
 
 
+def is_elsewhere(address: str) -> bool:
+    """Return whether this machine has no such address, so that nothing can listen there."""
+    return _refusal(address, 0) == errno.EADDRNOTAVAIL
+
+
 def is_taken(address: str, port: int) -> bool:
-    """Return whether something listens there."""
+    """Return whether something listens there; other refusals are Docker's to tell."""
+    return _refusal(address, port) == errno.EADDRINUSE
+
+
+def _refusal(address: str, port: int) -> int | None:
+    """Return the number of the error with which the system refuses to listen there; None where it may be."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -72,6 +82,5 @@ def is_taken(address: str, port: int) -> bool:
             probe.bind((address, port))
             probe.listen(1)
         except OSError as error:
-            # Other errors, such as an address that this machine lacks, are Docker's to tell.
-            return error.errno == errno.EADDRINUSE
-    return False
+            return error.errno
+    return None

@@ -7,16 +7,22 @@ Owns what is asked and how it is read. Does not own what should be there (record
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from bootstrap.commands import ask
+from bootstrap.commands import Answer, ask
 from bootstrap.machine import Machine
+from bootstrap.problem import Problem
 
 PROJECT = "mailinfra"
 STACK_LABEL = "mailinfra.stack"
 SERVICE_LABEL = "mailinfra.service"
-ASK_SECONDS = 20
+ASK_SECONDS = 60
+"""A machine at work answers late."""
+
+CPUS = ("NanoCpus", "CpuQuota", "CpuShares", "CpusetCpus")
+"""Docker's keys of what `docker update` gives a container of the processors; nothing of ours declares one."""
+
 WORDS = 10
 """Lines of a container's log that are shown."""
 
@@ -66,6 +72,18 @@ class Container:
     published: tuple[tuple[str, int], ...]
     """Address and port of each that it holds on the host now."""
 
+    networks: Mapping[str, str] = field(default_factory=dict)
+    """Name of each network that it is in -> the IPv4 address that it was given there; empty for any."""
+
+    restart: str = ""
+    """When Docker starts it again: `unless-stopped` and the like."""
+
+    limits: Mapping[str, int] = field(default_factory=dict)
+    """Docker's key -> bytes that it may have: Memory, MemorySwap; 0 for as much as there is."""
+
+    processors: Mapping[str, str] = field(default_factory=dict)
+    """Docker's key -> what limits it on the processors; nothing where it may have them all."""
+
     @property
     def runs_well(self) -> bool:
         """Whether it runs and proves its health."""
@@ -94,20 +112,16 @@ def running_anywhere(machine: Machine) -> list[Container]:
 
 def networks(machine: Machine, stack: str) -> dict[str, str]:
     """Return id -> name of each network of the stack."""
-    words = ["docker", "network", "ls", "--no-trunc", "--format", "{{.ID}} {{.Name}}"]
-    said = ask(
-        [*words, "--filter", f"label={STACK_LABEL}={full_name(stack)}"],
-        env=machine.env,
-        timeout_seconds=ASK_SECONDS,
-    )
-    return {line.split()[0]: line.split()[1] for line in said.text.splitlines() if len(line.split()) == 2}
+    words = ["network", "ls", "--no-trunc", "--format", "{{.ID}} {{.Name}}"]
+    said = _listed(machine, *words, "--filter", f"label={STACK_LABEL}={full_name(stack)}")
+    return {line.split()[0]: line.split()[1] for line in said.splitlines() if len(line.split()) == 2}
 
 
 def volumes(machine: Machine, stack: str) -> list[str]:
     """Return the names of all volumes that begin with the stack's name, data and files alike."""
-    words = ["docker", "volume", "ls", "--format", "{{.Name}}", "--filter", f"name={full_name(stack)}-"]
-    said = ask(words, env=machine.env, timeout_seconds=ASK_SECONDS)
-    return sorted(line for line in said.text.splitlines() if line.startswith(f"{full_name(stack)}-"))
+    words = ["volume", "ls", "--format", "{{.Name}}", "--filter", f"name={full_name(stack)}-"]
+    said = _listed(machine, *words)
+    return sorted(line for line in said.splitlines() if line.startswith(f"{full_name(stack)}-"))
 
 
 def holds_files(volume: str, stack: str, services: Sequence[str]) -> bool:
@@ -138,19 +152,34 @@ def last_words(machine: Machine, container: Container) -> list[str]:
     return [*log[-WORDS:], *check[-2:]]
 
 
-def _containers(machine: Machine, *filters: str) -> Iterator[Container]:
-    listed = ask(
-        ["docker", "ps", "--quiet", "--no-trunc", *filters], env=machine.env, timeout_seconds=ASK_SECONDS
+def _listed(machine: Machine, *words: str) -> str:
+    """Return what Docker lists; raise Problem where it does not answer: that is not to have nothing."""
+    said = ask(["docker", *words], env=machine.env, timeout_seconds=ASK_SECONDS)
+    if not said.good:
+        raise _silent(" ".join(words[:2]), said)
+    return said.text
+
+
+def _silent(what: str, said: Answer) -> Problem:
+    why = (said.error.splitlines() or [f"it ended with {said.code}"])[-1]
+    return Problem(
+        f"Docker does not say what it has (docker {what}: {why})", "Run this again once docker ps answers"
     )
-    if numbers := listed.text.split():
+
+
+def _containers(machine: Machine, *filters: str) -> Iterator[Container]:
+    if numbers := _listed(machine, "ps", "--quiet", "--no-trunc", *filters).split():
         words = ["docker", "inspect", "--type", "container", "--format", "{{json .}}", *numbers]
         # One that is gone by now makes this fail, and the other ones are told all the same.
         said = ask(words, env=machine.env, timeout_seconds=ASK_SECONDS)
+        if not said.good and "no such" not in said.error.lower():
+            raise _silent("inspect", said)
         yield from (_container(json.loads(line)) for line in said.text.splitlines() if line.startswith("{"))
 
 
 def _container(described: Mapping[str, Any]) -> Container:
     config, state = described["Config"], described["State"]
+    host: Mapping[str, Any] = described.get("HostConfig") or {}
     labels: Mapping[str, str] = config.get("Labels") or {}
     health: Mapping[str, Any] = state.get("Health") or {}
     log = health.get("Log") or []
@@ -168,7 +197,17 @@ def _container(described: Mapping[str, Any]) -> Container:
         user=str(config.get("User") or ""),
         since=str(state.get("StartedAt", ""))[:16].replace("T", " "),
         published=tuple(sorted(set(_published(described)))),
+        networks=dict(_networks(described)),
+        restart=str((host.get("RestartPolicy") or {}).get("Name") or ""),
+        limits={key: int(host.get(key) or 0) for key in ("Memory", "MemorySwap")},
+        processors={key: str(host[key]) for key in CPUS if host.get(key)},
     )
+
+
+def _networks(described: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    known = (described.get("NetworkSettings") or {}).get("Networks") or {}
+    for network, place in known.items():
+        yield str(network), str(((place or {}).get("IPAMConfig") or {}).get("IPv4Address") or "")
 
 
 def _published(described: Mapping[str, Any]) -> Iterator[tuple[str, int]]:

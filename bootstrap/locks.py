@@ -50,6 +50,12 @@ def locks(machine: Machine, stack: str) -> list[Lock]:
 
 def lock_folder(machine: Machine, stack: str) -> Path | None:
     """Return the folder of the stack's locks, or None for a backend that is not a folder."""
+    folder = backend_folder(machine)
+    return None if folder is None else folder / ".pulumi/locks/organization" / PROJECT / stack
+
+
+def backend_folder(machine: Machine) -> Path | None:
+    """Return the folder where Pulumi keeps states, or None for a backend that is none."""
     backend = machine.env.get("PULUMI_BACKEND_URL", "")
     if not backend.startswith("file://"):
         return None
@@ -59,7 +65,7 @@ def lock_folder(machine: Machine, stack: str) -> Path | None:
         where = home + backend.removeprefix("file://~")
     elif backend.startswith("file://."):
         where = str(machine.project / backend.removeprefix("file://"))
-    return Path(where) / ".pulumi/locks/organization" / PROJECT / stack
+    return Path(where)
 
 
 def _locks(machine: Machine, folder: Path) -> Iterator[Lock]:

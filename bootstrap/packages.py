@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from bootstrap.commands import CommandFailed, ask, run
+from bootstrap.files import write_whole
 from bootstrap.machine import Machine
 from bootstrap.problem import Problem
 
@@ -132,7 +133,7 @@ def bring_packages(machine: Machine) -> None:
                 f"the Python packages cannot be installed: {failure.last}",
                 "Look at the package index that uv uses (UV_DEFAULT_INDEX, uv.toml) and at the disk",
             ) from None
-    stamp.write_text(expected)
+    write_whole(stamp, expected)
     machine.report.found(NEED, f"{count} as locked, installed by {source}")
 
 

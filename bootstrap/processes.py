@@ -71,10 +71,11 @@ def left_behind(machine: Machine) -> list[Process]:
         except OSError:
             continue
         named = next((word for word in words if PLUGIN.fullmatch(word) or "pulumi-language-" in word), "")
-        engines = [int(match[1]) for match in map(ADDRESS.fullmatch, words) if match]
+        engines = {int(match[1]) for match in map(ADDRESS.fullmatch, words) if match}
+        if not (inside and named and engines):
+            continue
         # As that process sees the network: it may be in a container's.
-        listening = {port for _, port, _ in listeners(folder / "net")}
-        if inside and named and engines and listening.isdisjoint(engines):
+        if engines.isdisjoint(port for _, port, _ in listeners(folder / "net")):
             found.append(Process(pid=int(folder.name), name=_plain(named)))
     return found
 

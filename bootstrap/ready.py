@@ -18,6 +18,7 @@ from bootstrap.packages import bring_packages
 from bootstrap.plugins import bring_plugins
 from bootstrap.problem import Problem
 from bootstrap.pulumi_cli import Absent, Pulumi, stack_file
+from bootstrap.readable import require_readable
 from bootstrap.state import bring_state
 
 
@@ -42,6 +43,8 @@ def ready(machine: Machine, stack: str, absent: Absent = Absent.CREATE) -> Ready
         machine = pulumi.machine
         chosen = stack or pulumi.selected() or choose_stack(machine)
         file = stack_file(machine, chosen)
+        if absent is not Absent.IGNORE:
+            require_readable(machine, file)
         bring_images(machine, file)
         pulumi.select(chosen, absent)
         machine.report.found("Stack", chosen)

@@ -122,6 +122,23 @@ def sweep(pulumi: Pulumi, found: Survey) -> list[Step]:
     return steps
 
 
+def undo(machine: Machine, found: Survey) -> None:
+    """Undo what a hand did to containers, and tell what is left to a person. A container of which Docker does
+    not take it back is removed, to be made again."""
+    for daemon, deeds in found.deeds:
+        if daemon.container is None:
+            continue
+        for deed in deeds:
+            machine.report.found(NEED, f"{deed.what}{': undone' if deed.is_undone else ''}")
+        commands = [command for deed in deeds for command in deed.commands]
+        if any(deed.restarts for deed in deeds) and daemon.container.status == "running":
+            commands.append(("restart", daemon.identity))
+        if commands and daemon.container.status == "paused":
+            commands.insert(0, ("unpause", daemon.identity))
+        if any(deed.anew for deed in deeds) or any(ask_docker(machine, *command) for command in commands):
+            stop_and_remove(machine, daemon.container)
+
+
 def removal(text: str, act: Callable[[], object]) -> Step:
     """Return the step that removes something."""
     return Step(did=f"removed {text}", will=f"remove {text}", act=act)
@@ -202,6 +219,9 @@ def wake(machine: Machine, container: Container) -> None:
         verb = "restart"
     if verb:
         docker(machine, verb, container.identity)
+        if verb == "unpause" and container.service != MYSQL:
+            # What Docker says of its health is from before the pause, and its peers have given up on it.
+            docker(machine, "restart", container.identity)
         done = {"unpause": "went on with", "start": "started", "restart": "restarted"}[verb]
         machine.report.found(
             NEED, f"{done} {container.service} ({container.name}): it was {container.condition}"
@@ -209,8 +229,13 @@ def wake(machine: Machine, container: Container) -> None:
 
 
 def ailments(found: Survey) -> list[str]:
-    """Return what a preview tells of daemons that do not run, and of what is gone."""
+    """Return what a preview tells of what a hand did, of daemons that do not run, and of what is gone."""
     lines = [
+        f"undo that {deed.what}" if deed.is_undone else deed.what
+        for _, deeds in found.deeds
+        for deed in deeds
+    ]
+    lines += [
         f"{'start' if one.container.status in ('exited', 'created') else 'restart'} {one.service}, "
         f"which is {one.condition}"
         for one in found.daemons
@@ -268,6 +293,9 @@ def repair(
     for line in doubts(found):
         machine.report.found(NEED, line)
     if healing:
+        if found.deeds:
+            undo(machine, found)
+            found = survey(pulumi, stack)
         heal(pulumi, found)
     else:
         make_way(pulumi, found)

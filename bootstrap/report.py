@@ -78,10 +78,13 @@ class Report:
 
     def _tick(self, step: Step, over: threading.Event) -> None:
         while not over.wait(self.tick_seconds):
-            if self.redraws:
-                self._draw(step.line)
-            else:
-                self.say(step.line[:WIDTH])
+            try:
+                if self.redraws:
+                    self._draw(step.line)
+                else:
+                    self.say(step.line[:WIDTH])
+            except OSError:  # nobody reads any more: what is told next says so, and not from this thread
+                return
 
     def _draw(self, text: str) -> None:
         self.stream.write("\r\033[K" + text[:WIDTH])

@@ -4,11 +4,13 @@ Owns the page and the ages from which something is to be done. It touches nothin
 daemon's health is (health.py), nor what is put right (repair.py).
 """
 
-import ssl
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import PurePosixPath
 
+from bootstrap import acme
 from bootstrap.base_image import BASE
 from bootstrap.commands import ask
 from bootstrap.health import Daemon
@@ -16,9 +18,6 @@ from bootstrap.machine import Machine
 
 OLD_DAYS = 30
 """Age of an image from which it has missed several of Debian's updates."""
-
-SOON_DAYS = 30
-"""What is left of a certificate when somebody has to be told."""
 
 ASK_SECONDS = 20
 
@@ -28,6 +27,7 @@ VERSIONS: Mapping[str, tuple[str, Sequence[str]]] = {
     "postfix": ("Postfix", ["postconf", "-h", "mail_version"]),
     "rspamd": ("rspamd", ["sh", "-c", "rspamd --version | grep -o '[0-9.]*[0-9]' | head -1"]),
     "valkey": ("Valkey", ["sh", "-c", r"valkey-server --version | sed 's/.* v=\([^ ]*\).*/\1/'"]),
+    "acme": ("lego", ["dpkg-query", "-W", "-f", "${Version}", "lego"]),
     "resolver": ("Unbound", ["sh", "-c", "unbound -V | sed -n 's/^Version //p'"]),
     "webmail": (
         "Roundcube",
@@ -41,16 +41,21 @@ VERSIONS: Mapping[str, tuple[str, Sequence[str]]] = {
 }
 """Service -> the program's name, and what prints its version."""
 
-ENDS: Mapping[str, Sequence[str]] = {
-    "dovecot": ["openssl", "x509", "-noout", "-enddate", "-in", "/etc/dovecot/tls/certificate.pem"],
-    "webmail": [
-        "php",
-        "-r",
-        "echo gmdate('M j H:i:s Y', openssl_x509_parse(file_get_contents('/etc/mailinfra/certificate.pem'))"
-        "['validTo_time_t']), ' GMT';",
-    ],
+TLS: Mapping[str, str] = {
+    "certificate": "/tls/current/chain.pem /webmail/current/chain.pem",
+    "dovecot": "/etc/dovecot/tls/*.pem",
+    "mysql": "/etc/mailinfra/*.pem",
+    "postfix": "/etc/postfix/tls/*.pem",
+    "webmail": "/etc/mailinfra/*.pem",
 }
-"""Service -> what prints until when its certificate holds; Postfix shows Dovecot's."""
+"""Service -> the files with the certificates that it shows or hands on, and those of the CAs that it
+trusts."""
+
+READ = (
+    'for file in $1; do [ ! -e "$file" ] || { echo "file $file"; '
+    'sed -n "/-BEGIN CERTIFICATE-/,/-END CERTIFICATE-/p" "$file"; }; done'
+)
+"""What prints the certificates in files, and never a key."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +85,32 @@ class Image:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Certificate:
+    """A file with a certificate in a daemon's container."""
+
+    service: str
+    file: str
+
+    end: datetime
+    """Until when it holds, with what it rests on."""
+
+    is_soon: bool
+    """Whether that is near, or past."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in a list."""
+        path = PurePosixPath(self.file)
+        # Where it lies tells who shows it: /tls/current, /webmail/current.
+        return f"{self.service} {path.parts[1] if path.parent.name == 'current' else path.stem}"
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the daemon shows it; a CA is one that it trusts."""
+        return not self.file.endswith("ca.pem")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Status:
     """What was seen."""
 
@@ -92,8 +123,11 @@ class Status:
     versions: Mapping[str, str]
     """Service -> program and version."""
 
-    certificates: Mapping[str, datetime]
-    """Service -> until when its certificate holds."""
+    certificates: Sequence[Certificate]
+    """Those that the daemons show and trust."""
+
+    renewal: acme.Renewal | None = None
+    """The certificate by ACME."""
 
     base: Image | None
     """What images are built on, where it was made here."""
@@ -102,17 +136,18 @@ class Status:
 
     @property
     def is_well(self) -> bool:
-        """Whether everything runs and can be trusted."""
+        """Whether everything runs and can be trusted, and will be for weeks."""
         return (
             bool(self.daemons)
             and all(daemon.runs_well for daemon in self.daemons)
-            and all(end > self.now for end in self.certificates.values())
+            and not any(one.is_soon for one in self.certificates)
+            and (self.renewal is None or self.renewal.until > self.now)
         )
 
 
 def look(machine: Machine, stack: str, daemons: Sequence[Daemon], *, now: datetime | None = None) -> Status:
     """Ask Docker and the running daemons."""
-    images, versions, certificates = {}, {}, {}
+    images, versions, files = {}, {}, []
     for daemon in daemons:
         if daemon.container is None:
             continue
@@ -123,15 +158,17 @@ def look(machine: Machine, stack: str, daemons: Sequence[Daemon], *, now: dateti
             program, command = VERSIONS[daemon.service]
             if said := inside(machine, daemon, command):
                 versions[daemon.service] = f"{program} {said}"
-        if daemon.service in ENDS and (end := moment(inside(machine, daemon, ENDS[daemon.service]))):
-            certificates[daemon.service] = end
+        if daemon.service in TLS:
+            words = ["sh", "-c", READ, "sh", TLS[daemon.service]]
+            files += held(daemon.service, inside(machine, daemon, words))
     base = image(machine, BASE)
     return Status(
         stack=stack,
         daemons=daemons,
         images=images,
         versions=versions,
-        certificates=certificates,
+        certificates=judged(machine, files),
+        renewal=acme.renewal(machine, daemons),
         base=base if base.made else None,
         now=now or datetime.now(UTC),
     )
@@ -155,12 +192,34 @@ def image(machine: Machine, reference: str) -> Image:
     return Image(name=(names.split() or [reference])[0], made=when)
 
 
-def moment(text: str) -> datetime | None:
-    """Return a moment as OpenSSL writes it, `notAfter=Nov 26 12:00:00 2028 GMT`."""
+def held(service: str, said: str) -> list[dict[str, str]]:
+    """Return each file that a container has told of."""
+    parts = (part.partition("\n") for part in f"\n{said}".split("\nfile ")[1:])
+    return [{"service": service, "file": file, "pem": text} for file, _, text in parts]
+
+
+def judged(machine: Machine, files: Sequence[Mapping[str, str]]) -> list[Certificate]:
+    """Return until when what is in `files` holds."""
+    said = ask(
+        [machine.venv_python, "-m", "mailinfra.cli.endings"],
+        env=machine.env,
+        cwd=machine.project,
+        timeout_seconds=ASK_SECONDS,
+        given=json.dumps(files),
+    )
     try:
-        return datetime.fromtimestamp(ssl.cert_time_to_seconds(text.removeprefix("notAfter=")), UTC)
+        found = json.loads(said.text) if said.good else []
     except ValueError:
-        return None
+        found = []
+    return [
+        Certificate(
+            service=one["service"],
+            file=one["file"],
+            end=datetime.fromisoformat(one["end"]),
+            is_soon=one["soon"],
+        )
+        for one in found
+    ]
 
 
 def page(seen: Status, again: Mapping[str, str], first: Sequence[str]) -> Iterator[str]:
@@ -177,12 +236,11 @@ def page(seen: Status, again: Mapping[str, str], first: Sequence[str]) -> Iterat
         if found := seen.images.get(daemon.service):
             what.append(f"image {found.age(seen.now)}")
         yield _row(daemon.service, f"{daemon.condition}{since}", ", ".join(filter(None, what)))
-    days = sorted({end.date() for end in seen.certificates.values()})
-    for day in days:
-        services = [name for name, end in seen.certificates.items() if end.date() == day]
-        end = min(seen.certificates[name] for name in services)
-        left = _days((end - seen.now).days, "today") if end > seen.now else "ended"
-        yield _row("certificate", f"until {day} ({left})", f"of {', '.join(services)}")
+    for day in sorted({one.end.date() for one in seen.certificates}):
+        those = [one for one in seen.certificates if one.end.date() == day]
+        yield _certificate(min(one.end for one in those), seen.now, ", ".join(one.name for one in those))
+    if seen.renewal is not None:
+        yield _certificate(seen.renewal.until, seen.now, seen.renewal.who())
     if seen.base is not None:
         yield _row("base", seen.base.age(seen.now).removeprefix("of "), seen.base.name)
     yield ""
@@ -207,12 +265,26 @@ def to_do(seen: Status, again: Mapping[str, str], first: Sequence[str]) -> Itera
             f"the images of {', '.join(pulled)} are older than a month: a newer release of this program, or "
             "another reference under images, brings newer ones"
         )
-    for name, end in seen.certificates.items():
-        if (end - seen.now).days < SOON_DAYS:
-            yield (
-                f"the certificate of {name} {'ends soon' if end > seen.now else 'has ended'}: replace the "
-                f"files that the stack file names, if it names any; then {again['up']}"
-            )
+    if seen.renewal and (trouble := seen.renewal.trouble()):
+        yield trouble
+    for one in seen.certificates:
+        if one.is_soon:
+            ends = "ends soon" if one.end > seen.now else "has ended"
+            yield f"{one.name} {ends}: {_remedy(one, again['up'])}"
+
+
+def _remedy(one: Certificate, up: str) -> str:
+    if one.is_shown:
+        return f"replace the files that the stack file names, if it names any; then {up}"
+    return (
+        "replace the `caFile` that the stack file names; where it names none, write another text under "
+        f"`rotate.ca`, and have mail programs trust the new CA; then {up}"
+    )
+
+
+def _certificate(end: datetime, now: datetime, whose: str) -> str:
+    left = _days((end - now).days, "today") if end > now else "ended"
+    return _row("certificate", f"until {end:%Y-%m-%d} ({left})", whose)
 
 
 def _days(number: int, none: str) -> str:

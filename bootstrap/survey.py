@@ -7,7 +7,8 @@ is done about it is repair.py's.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from bootstrap import health, inventory, processes
+from bootstrap import by_hand, health, inventory, processes
+from bootstrap.by_hand import Deed
 from bootstrap.health import Daemon
 from bootstrap.inventory import Container
 from bootstrap.locks import Lock, locks
@@ -47,6 +48,13 @@ class Survey:
     def daemons(self) -> list[Daemon]:
         """The daemons that the state knows, as they are."""
         return health.daemons(self.record, self.containers)
+
+    @property
+    def deeds(self) -> list[tuple[Daemon, list[Deed]]]:
+        """What a hand did to the daemons' containers, of each to which anything was done."""
+        resources = {str(resource["urn"]): resource for resource, _ in self.record.daemons()}
+        done = [(one, list(by_hand.deeds(one, resources[one.urn]))) for one in self.daemons]
+        return [(one, deeds) for one, deeds in done if deeds]
 
     @property
     def strangers(self) -> list[Container]:

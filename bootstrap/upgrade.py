@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from bootstrap.base_image import NEED, renew_base
+from bootstrap.files import write_whole
 from bootstrap.pulumi_cli import Pulumi, stack_file
 from bootstrap.ready import alone
 from bootstrap.record import IMAGE
@@ -31,7 +32,7 @@ def begin(pulumi: Pulumi, stack: str) -> Callable[[], None] | None:
     machine.report.found(NEED, f"images.revision is {revision} in {file.name}")
 
     def undo() -> None:
-        file.write_text(before)
+        write_whole(file.resolve(), before, file.stat().st_mode & 0o777)
 
     return undo
 

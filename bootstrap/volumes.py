@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bootstrap.commands import ask
+from bootstrap.files import write_whole
 from bootstrap.machine import Machine
 from bootstrap.problem import Problem
 from bootstrap.pulumi_cli import Pulumi
@@ -95,9 +96,7 @@ def remembered(machine: Machine, stack: str) -> list[str]:
 
 def remember(machine: Machine, stack: str, volumes: Sequence[str]) -> None:
     """Keep the list for a later purge."""
-    path = _record(machine, stack)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(list(volumes)))
+    write_whole(_record(machine, stack), json.dumps(list(volumes)))
 
 
 def _record(machine: Machine, stack: str) -> Path:

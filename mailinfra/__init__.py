@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mailinfra.components.mailserver import MailServer, MailServerArgs
-    from mailinfra.config.load import Secrets, load, load_secrets, refuse_former_owners
+    from mailinfra.config.load import Secrets, load, load_secrets, refuse_former_owners, warn_of_endings
     from mailinfra.config.server import ServerConfig
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "load",
     "load_secrets",
     "refuse_former_owners",
+    "warn_of_endings",
 ]
 
 _HOMES = {
@@ -30,6 +31,7 @@ _HOMES = {
     "load": "mailinfra.config.load",
     "load_secrets": "mailinfra.config.load",
     "refuse_former_owners": "mailinfra.config.load",
+    "warn_of_endings": "mailinfra.config.load",
 }
 
 

@@ -29,6 +29,15 @@ IMAGE = re.compile(
 LOCAL_BASE = "mailinfra-base:"
 """How the name of the base image begins that `make` makes on this machine, which no registry has."""
 
+RESERVED = tuple(ipaddress.ip_network(each) for each in ("0.0.0.0/8", "240.0.0.0/4"))
+"""IPv4 addresses that systems refuse to use (RFC 1122, section 3.2.1.3; RFC 1112, section 4)."""
+
+LOOPBACK_NAMES = {
+    *("localhost", "localhost4", "localhost6", "ip6-localhost", "ip6-loopback", "loopback"),
+    *(f"{name}.localdomain" for name in ("localhost", "localhost4", "localhost6")),
+}
+"""What a machine is called in its own /etc/hosts, as distributions write it."""
+
 BROADEST_PROXY = {4: 2**24, 6: 2**96}
 """IP version -> most addresses of a subnet whose word is believed: one /8, or one /32."""
 
@@ -42,6 +51,14 @@ class OnDestroy(StrEnum):
     RETAIN = "retain"
     PROTECT = "protect"
     DELETE = "delete"
+
+
+class Dnssec(StrEnum):
+    """What is made of signatures in the DNS."""
+
+    OFF = "off"
+    PERMISSIVE = "permissive"
+    STRICT = "strict"
 
 
 class Protocol(StrEnum):
@@ -67,14 +84,65 @@ def ip_address(value: str) -> str:
         raise ValueError("is not an IP address; write one like '192.0.2.1' or '2001:db8::1'") from None
 
 
+def machine_address(value: str) -> str:
+    """Return an address that a machine may have; raise ValueError for one that no machine ever has."""
+    address = ip_address(value)
+    if fault := nobodys(address):
+        raise ValueError(f"{fault}; write the address of a machine, like '192.0.2.1' or '2001:db8::1'")
+    return address
+
+
+def public_address(value: str) -> str:
+    """Return an address at which others reach a machine; raise ValueError for one that means none of them."""
+    address = machine_address(value)
+    if ipaddress.ip_address(address).is_unspecified:
+        raise ValueError(
+            "means every address of a machine, and others can connect to none by it; write the addresses one "
+            "by one, like '192.0.2.25'"
+        )
+    return address
+
+
+def nobodys(value: str) -> str | None:
+    """Return why no machine has an IP address; None for one that a machine may have, and for a name."""
+    try:
+        address = ipaddress.ip_address(value)
+    except ValueError:
+        return None
+    if getattr(address, "ipv4_mapped", None):
+        return "is an IPv4 address in the spelling of IPv6, which is never on its way"
+    if getattr(address, "scope_id", None) or (address.version == 6 and address.is_link_local):
+        return "holds on one link alone, and containers have another one"
+    if address.is_multicast:
+        return "belongs to a group (multicast) and to no machine"
+    if any(within(value, each) for each in RESERVED) and not address.is_unspecified:
+        return "is reserved, and no machine has it"
+    return None
+
+
 def is_loopback(value: str) -> bool:
     """Return whether a name or an address is whoever looks it up: in a container that is the container."""
     try:
         address = ipaddress.ip_address(value)
     except ValueError:
-        return value == "localhost"
+        return value in LOOPBACK_NAMES or value.endswith(".localhost")  # RFC 6761, section 6.3
     mapped = getattr(address, "ipv4_mapped", None) or address
     return bool(mapped.is_loopback or mapped.is_unspecified)
+
+
+def short_text(value: object) -> str:
+    """Return a text that may stand for a state of something; raise ValueError for anything else.
+
+    YAML takes a day without quotes for a moment, and Pulumi hands that on: it is the day again.
+    """
+    text = str(value) if isinstance(value, (int, str)) and not isinstance(value, bool) else "/"
+    text = re.sub(r"^(\d{4}-\d\d-\d\d)[T ]00:00:00( ?\+0000 UTC|Z)$", r"\1", text)
+    if not re.fullmatch(r"[A-Za-z0-9._-]{0,40}", text):
+        raise ValueError("must be at most 40 letters, digits, dots and dashes; write the date, for example")
+    return text
+
+
+ShortText = Annotated[str, BeforeValidator(short_text)]
 
 
 def resolver_address(value: str) -> str:
@@ -87,7 +155,7 @@ def resolver_address(value: str) -> str:
             "/etc/resolv.conf names, on its loopback, too; or let the server listen on the network's gateway "
             "and name that"
         )
-    return address
+    return machine_address(value)
 
 
 def proxy(value: str) -> str:
@@ -102,12 +170,13 @@ def proxy(value: str) -> str:
         )
     if "/" not in value:
         try:
-            return str(ipaddress.ip_address(value))
+            ipaddress.ip_address(value)
         except ValueError:
             raise ValueError(
                 "is neither 'host' nor an address nor a subnet; write one of them, like '192.0.2.80' or "
                 "'172.18.0.0/16': names are not looked up"
             ) from None
+        return machine_address(value)
     try:
         network = ipaddress.ip_network(value, strict=False)
     except ValueError:
@@ -116,6 +185,8 @@ def proxy(value: str) -> str:
         raise ValueError(f"must be written as the network itself: {str(network)!r}")
     if network.num_addresses > BROADEST_PROXY[network.version]:
         raise ValueError("would believe half the world on who it is; write the proxy's own subnet")
+    if nobodys(str(network.network_address)):
+        raise ValueError("is a subnet of no machines; write one like '172.18.0.0/16'")
     return str(network)
 
 
@@ -132,9 +203,19 @@ def host_name(value: str) -> str:
     if LABEL.fullmatch(value) and not value.isdigit():
         return value
     try:
-        return ip_address(value)
+        ipaddress.ip_address(value)
     except ValueError:
         return ascii_domain(value)
+    return ip_address(value) if is_loopback(value) else machine_address(value)
+
+
+def sender(value: str) -> str:
+    """Return an address, or a domain with those below it; raise ValueError for anything else."""
+    if "@" in value.removeprefix("@"):
+        return foreign_address(value)
+    if value.startswith("@"):
+        raise ValueError(f"begins with an '@'; write {value.removeprefix('@')!r} for the domain")
+    return ascii_domain(value)
 
 
 def login_name(value: str) -> str:
@@ -173,6 +254,11 @@ def port_or_off(value: object) -> int | None:
         return None if value is False else port(value)
     except ValueError as error:
         raise ValueError(f"{error}, or false to turn it off") from None
+
+
+def off_as_a_word(value: object) -> object:
+    """Return `off` for `false`, which is what YAML makes of the word; anything else as it is."""
+    return "off" if value is False else value
 
 
 def image_reference(value: str) -> str:
@@ -235,10 +321,12 @@ HostName = Annotated[str, *_text(host_name, "host", "db.example.org")]
 EmailAddress = Annotated[str, *_text(email_address, "idn-email", "alice@example.org")]
 AliasAddress = Annotated[str, *_text(alias_address, "idn-email", "sales@example.org")]
 ForeignAddress = Annotated[str, *_text(foreign_address, "idn-email", "alice@elsewhere.example")]
+Sender = Annotated[str, *_text(sender, "sender", "friend@example.net")]
 ResolverAddress = Annotated[str, *_text(resolver_address, "ip-address", "192.0.2.53")]
 Proxy = Annotated[str, *_text(proxy, "proxy", "host")]
 LoginName = Annotated[str, AfterValidator(login_name)]
-IpAddress = Annotated[str, *_text(ip_address, "ip-address", "192.0.2.80")]
+PublicAddress = Annotated[str, *_text(public_address, "ip-address", "192.0.2.25")]
+ListenAddress = Annotated[str, *_text(machine_address, "ip-address", "192.0.2.80")]
 _AS_SIZE = PlainSerializer(size_text, return_type=str, when_used="json")
 _OFF = PlainSerializer(lambda port: False if port is None else port, when_used="json")
 

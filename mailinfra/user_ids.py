@@ -22,9 +22,13 @@ POSTDROP = 61003
 HELPER = 61004
 """Runs configs/postfix/helper."""
 WEBMAIL = 61005
+POSTSRSD = 61006
+"""Rewrites the senders of what is forwarded, in Postfix's container."""
 RSPAMD = 61010
 VALKEY = 61011
 RESOLVER = 61012
+ACME = 61013
+"""Also the group of those that show the certificate which it renews."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from bootstrap.lanes import ASIDE
 from bootstrap.report import duration
 
 MINUTE = 60.0
@@ -31,8 +32,11 @@ class Progress:
         self.began = time.monotonic()
         self.total = self.through = 0
         self.current = ""
-        # While a test runs, what is written to standard output is captured.
-        self.output = os.dup(1)
+        # While a test runs, what is written to standard output is captured; and of a tier that runs beside
+        # another one, all of it is kept until the end. What the tests start is not to speak there.
+        aside = os.environ.pop(ASIDE, "")
+        self.output = os.dup(int(aside or 1))
+        self.form = "{}\n" if aside else "\n{}\n"
 
     def line(self) -> str:
         """Return something like `12:03 e2e: 120 of 390 after 10 min 2 s, now test_life.py::test_second`."""
@@ -67,7 +71,7 @@ class Progress:
 
     def _speak(self, over: threading.Event) -> None:
         while not over.wait(self.pause_seconds):
-            os.write(self.output, f"\n{self.line()}\n".encode())
+            os.write(self.output, self.form.format(self.line()).encode())
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

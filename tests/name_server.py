@@ -1,4 +1,4 @@
-"""A DNS server for tests: answers from zone files, on a port of this machine's loopback.
+"""A DNS server for tests: answers from zone files, on a port of this machine.
 
 Answers as a resolver does: it follows a CNAME, and cuts what does not fit into UDP.
 """
@@ -34,6 +34,9 @@ class NameServer:
 
     is_silent: bool = False
     """Whether it hears every question and answers none."""
+
+    host: str = "127.0.0.1"
+    """Address that it answers at; containers reach that of their network's gateway."""
 
     port: int = 0
     asked: list[str] = field(default_factory=list)
@@ -81,6 +84,12 @@ class NameServer:
             name = alias[0].target
         if not is_known:
             response.set_rcode(dns.rcode.NXDOMAIN)
+        if not response.answer:
+            # Without the SOA "no such record" is no answer to some: they ask again until they give up.
+            zone = next((one for one in self._parsed if name.is_subdomain(one.origin or dns.name.root)), None)
+            soa = zone and zone.origin and zone.get_rdataset(zone.origin, dns.rdatatype.SOA)
+            if zone and zone.origin and soa:
+                response.authority.append(_rrset(zone.origin, soa))
 
     def __post_init__(self) -> None:
         self._parsed = sorted(
@@ -97,13 +106,13 @@ def _rrset(name: dns.name.Name, rdataset: Any) -> Any:
 
 
 def _on_one_port(
-    udp: type[socketserver.UDPServer], hears: Any, tcp: type[socketserver.TCPServer], takes: Any
+    host: str, udp: type[socketserver.UDPServer], hears: Any, tcp: type[socketserver.TCPServer], takes: Any
 ) -> tuple[socketserver.UDPServer, socketserver.TCPServer]:
     """Return two servers on one port; one that is free for UDP may be somebody's over TCP."""
     for _ in range(50):
-        first = udp(("127.0.0.1", 0), hears)
+        first = udp((host, 0), hears)
         try:
-            return first, tcp(("127.0.0.1", int(first.server_address[1])), takes)
+            return first, tcp((host, int(first.server_address[1])), takes)
         except OSError:
             first.server_close()
     raise AssertionError("no port is free for UDP and TCP alike")
@@ -135,7 +144,7 @@ def serving(server: NameServer) -> Iterator[NameServer]:
     class UdpServer(socketserver.ThreadingUDPServer):
         daemon_threads = True
 
-    udp, tcp = _on_one_port(UdpServer, Udp, TcpServer, Tcp)
+    udp, tcp = _on_one_port(server.host, UdpServer, Udp, TcpServer, Tcp)
     server.port = udp.server_address[1]
     with udp, tcp:
         threads = [threading.Thread(target=one.serve_forever, args=(0.05,)) for one in (udp, tcp)]

@@ -4,22 +4,31 @@ from dataclasses import replace
 from typing import Any
 
 from mailinfra.components import resolver, rspamd, valkey
+from mailinfra.components.acme import AcmeArgs
 from mailinfra.components.database.server import OwnServer
 from mailinfra.components.dovecot import INNER, PUBLISHED, DovecotArgs
-from mailinfra.components.handles import DatabaseLogin, Identity, Peer
+from mailinfra.components.handles import DatabaseLogin, Identity, Peer, ReportsWay
 from mailinfra.components.postfix import PORTS as POSTFIX_PORTS
-from mailinfra.components.postfix import PostfixArgs
+from mailinfra.components.postfix import REPORTS_PORT, PostfixArgs
 from mailinfra.components.resolver import ResolverArgs
 from mailinfra.components.roundcube import RoundcubeArgs
 from mailinfra.components.rspamd import RspamdArgs
 from mailinfra.components.valkey import ValkeyArgs
+from mailinfra.config.certificate import AcmeConfig
 from mailinfra.config.filtering import FilteringConfig
-from mailinfra.config.mail import LimitsConfig, ReceivingConfig, SmarthostConfig, WebmailConfig
+from mailinfra.config.mail import (
+    ForwardingConfig,
+    LimitsConfig,
+    ReceivingConfig,
+    SendingConfig,
+    SmarthostConfig,
+    WebmailConfig,
+)
 from mailinfra.config.network import PortsConfig
 from mailinfra.config.storage import MailStorageConfig
 from mailinfra.containers.images import Pulled
 from mailinfra.containers.place import Attachment, Place
-from mailinfra.types import MIB
+from mailinfra.types import MIB, Dnssec
 
 IDENTITY = Identity(certificate="certificate\n", key="private\n", ca="ca\n")
 PLACE = Place(
@@ -30,6 +39,7 @@ PLACE = Place(
     listen=["127.0.0.1"],
 )
 FILTER = Peer(host="rspamd", ports=rspamd.PORTS, ca="")
+REPORTS = ReportsWay(taker="192.0.2.20", sender="192.0.2.18", resolver="192.0.2.22")
 SMARTHOST = SmarthostConfig(host="smart.test", port=465, username="us")
 
 
@@ -51,11 +61,13 @@ def login(user: str, **changes: Any) -> DatabaseLogin:
 
 
 def dovecot_peer(**changes: Any) -> Peer:
-    return replace(Peer(host="dovecot", ports=PUBLISHED, ca="ca\n"), **changes)
+    return replace(Peer(host="dovecot", ports=PUBLISHED, ca="ca\n", certified="dovecot"), **changes)
 
 
 def inner_dovecot(**changes: Any) -> Peer:
-    return replace(Peer(host="dovecot-inner", ports=INNER, ca="ca\n", encrypted=False), **changes)
+    return replace(
+        Peer(host="dovecot-inner", ports=INNER, ca="ca\n", certified="dovecot", encrypted=False), **changes
+    )
 
 
 def own_server(**changes: Any) -> OwnServer:
@@ -74,6 +86,7 @@ def dovecot_args(**changes: Any) -> DovecotArgs:
         place=replace(PLACE, alias="dovecot"),
         hostname="mail.example.test",
         identity=IDENTITY,
+        inner_identity=IDENTITY,
         database=login("dovecot"),
         ports=ports(),
         fronts=["192.0.2.3", "2001:db8::3"],
@@ -93,6 +106,7 @@ def postfix_args(**changes: Any) -> PostfixArgs:
         place=replace(PLACE, alias="postfix"),
         hostname="mail.example.test",
         identity=IDENTITY,
+        inner_identity=IDENTITY,
         database=login("postfix"),
         dovecot=inner_dovecot(),
         filter=FILTER,
@@ -105,6 +119,12 @@ def postfix_args(**changes: Any) -> PostfixArgs:
         widest_alias=10_000,
         limits=limits(),
         receiving=ReceivingConfig(),
+        sending=SendingConfig(),
+        forwarding=ForwardingConfig(),
+        keeps_junk="postmaster@example.test",
+        reports=REPORTS,
+        resolvers=["192.0.2.22"],
+        dnssec=Dnssec.PERMISSIVE,
     )
     return replace(sample, **changes)
 
@@ -119,10 +139,11 @@ def roundcube_args(**changes: Any) -> RoundcubeArgs:
         passwords=login("passwords"),
         identities=login("identities"),
         dovecot=dovecot_peer(),
-        postfix=Peer(host="postfix", ports=POSTFIX_PORTS, ca="ca\n"),
+        postfix=Peer(host="postfix", ports=POSTFIX_PORTS, ca="ca\n", certified="postfix"),
         ports=ports(),
         webmail=WebmailConfig(),
         limits=limits(),
+        sending=SendingConfig(),
     )
     return replace(sample, **changes)
 
@@ -136,9 +157,35 @@ def rspamd_args(**changes: Any) -> RspamdArgs:
         gateways=["192.0.2.1", "2001:db8::1"],
         domains=["example.test", "second.test"],
         signing=[("rsa-1", "rsa-1.key"), ("ed25519-1", "ed25519-1.key")],
+        seal=("rsa-1", "rsa-1.key"),
         keys={"rsa-1.key": "a key", "ed25519-1.key": "a seed"},
-        filtering=FilteringConfig.model_validate({"trustedForwarders": ["list.test"]}),
+        names={"second.test": ["second.test", "third.test"]},
+        filtering=FilteringConfig.model_validate(
+            {
+                "trustedForwarders": ["list.test"],
+                "allowed": ["friend@peer.test"],
+                "blocked": ["spam.test"],
+                "domains": [{"name": "second.test", "allowed": ["spam.test"], "junkScore": 8.5}],
+            }
+        ),
         limits=limits(),
+        hostname="mail.example.test",
+        reports=REPORTS,
+        reports_port=REPORTS_PORT,
+    )
+    return replace(sample, **changes)
+
+
+def acme_args(**changes: Any) -> AcmeArgs:
+    sample = AcmeArgs(
+        place=replace(PLACE, alias="acme"),
+        hostname="mail.example.test",
+        acme=AcmeConfig.model_validate(
+            {"email": "postmaster@example.test", "names": ["mta-sts.example.test", "mail.example.test"]}
+        ),
+        identity=IDENTITY,
+        webmail="webmail:8000",
+        addresses=["192.0.2.25", "2001:db8::25"],
     )
     return replace(sample, **changes)
 
@@ -149,6 +196,7 @@ def resolver_args(**changes: Any) -> ResolverArgs:
         inner="192.0.2.22",
         clients="192.0.2.16/28",
         resolvers=["192.0.2.53"],
+        dnssec=Dnssec.PERMISSIVE,
     )
     return replace(sample, **changes)
 

@@ -12,13 +12,14 @@ from bootstrap.plan.summary import page
 from bootstrap.report import Report
 
 
-def show(plan: Plan, report: Report, there: Sequence[str]) -> bool:
-    """Show the plan and return True; where there is none show why, to standard error, and return False."""
+def show(plan: Plan, report: Report, there: Sequence[str], named: str | None = None) -> bool:
+    """Show the plan and return True; where there is none show why, to standard error, and return False.
+    `there` and `named` are what summary.page wants."""
     if plan.errors:
         print("\nStopped: " + "\n\n".join(plan.errors), file=sys.stderr)
         return False
     report.say()
-    for line in page(plan, there):
+    for line in page(plan, there, named):
         report.say(line)
     return True
 

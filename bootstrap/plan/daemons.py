@@ -14,6 +14,8 @@ from bootstrap.plan.engine import CONTAINER, NETWORK, Plan, Step
 AWAY_SECONDS = {
     "mysql": 30,
     "resolver": 20,
+    "acme": 20,
+    "certificate": 20,
     "valkey": 20,
     "rspamd": 30,
     "dovecot": 20,
@@ -30,12 +32,14 @@ then the network, and they begin one after the other."""
 
 MEANWHILE = {
     "mysql": "mail waits with a temporary answer, who logged in lately goes on",
-    "resolver": "the filter checks less of what arrives, and takes some seconds longer",
+    "resolver": "mail from and to other servers waits, at whoever sends it or in the queue",
+    "acme": "the certificate that is there goes on being shown",
+    "certificate": "the certificate that is there goes on being shown",
     "valkey": "nothing is learned and no limit holds, and mail takes some seconds longer",
     "rspamd": "mail waits with a temporary answer, on its way in and out",
     "dovecot": "mail programs connect again by themselves, arriving mail waits in the queue",
     "postfix": "other servers and mail programs try again by themselves",
-    "webmail": "who is logged in stays so",
+    "webmail": "its pages do not load",
 }
 """Daemon -> what its users notice."""
 
@@ -98,12 +102,22 @@ class Daemon:
 def daemons(plan: Plan) -> list[Daemon]:
     """Return every daemon, the changed ones with their reasons."""
     steps = {_service(step): step for step in plan.of(CONTAINER) if _is_daemon(step)}
-    there = {_service_of(resource.get("inputs") or {}) for resource in plan.resources if _is_main(resource)}
+    there = {
+        _service_of(resource["inputs"]): resource["inputs"]
+        for resource in plan.resources
+        if _is_main(resource)
+    }
     return [
-        _daemon(name, steps[name], plan) if name in steps else Daemon(name=name, fate="untouched")
+        _daemon(name, steps[name], plan) if name in steps else _left_running(name, there[name], plan)
         for name in AWAY_SECONDS
         if name in steps or name in there
     ]
+
+
+def _left_running(name: str, inputs: Mapping[str, Any], plan: Plan) -> Daemon:
+    """Return a daemon whose container stays; what it reads may change under it."""
+    reasons = list(_files(name, plan, inputs))
+    return Daemon(name=name, fate="changed while it runs" if reasons else "untouched", reasons=reasons)
 
 
 def _daemon(name: str, step: Step, plan: Plan) -> Daemon:
@@ -119,7 +133,7 @@ def _daemon(name: str, step: Step, plan: Plan) -> Daemon:
             for key in sorted({_property(path) for path in step.paths})
             if key != "ports" and (text := REASONS.get(key, key))
         ),
-        *_files(name, plan, step),
+        *_files(name, plan, step.old),
     ]
     if network:
         reasons.insert(0, "the containers' network is another one")
@@ -149,9 +163,9 @@ def _ports(inputs: Mapping[str, Any]) -> dict[tuple[int, str], str]:
     return found
 
 
-def _files(name: str, plan: Plan, container: Step) -> Iterator[str]:
+def _files(name: str, plan: Plan, container: Mapping[str, Any]) -> Iterator[str]:
     """Return the rendered files that change, by their path in the container, with the number of lines."""
-    folders = {str(mount["source"]): str(mount["target"]) for mount in container.old.get("mounts") or []}
+    folders = {str(mount["source"]): str(mount["target"]) for mount in container.get("mounts") or []}
     for step in plan.of(CONTAINER):
         if _service(step) != name or _is_daemon(step):
             continue

@@ -14,6 +14,15 @@ HOLDS = {"-dovecot-mail": "mail", "-database-data": "accounts", "-postfix-queue"
 
 CA = "tls:index/selfSignedCert:SelfSignedCert"
 SIGNED = "tls:index/locallySignedCert:LocallySignedCert"
+HOLDERS = {
+    "public": "for the public ports",
+    "older": "with an RSA key, for port 25",
+    "webmail": "for webmail",
+    "inner": "for the database's link",
+    "inner-mail": "for webmail's link to the mail daemons",
+}
+"""Certificate's name among those of the stack -> who shows it."""
+
 PASSWORD = "random:index/randomPassword:RandomPassword"  # noqa: S105
 
 
@@ -70,14 +79,30 @@ def _trust(plan: Plan) -> Iterator[str]:
     if any(step.op == "replace" for step in plan.of(CA)):
         yield "the CA of the stack is another one: every mail program and browser has to trust it anew"
     for step in plan.of(PASSWORD):
-        if step.op == "replace" and step.name.endswith("-session-key"):
+        # Another generation is another resource (mailinfra/components/passwords.py).
+        if step.op in {"replace", "delete"} and "-roundcube-session-key" in step.name:
             yield "sessions of webmail: everybody logs in again"
 
 
 def renewed(plan: Plan) -> list[str]:
     """Return a line for each certificate that is issued anew."""
-    return [f"a new certificate: {_holder(step)}" for step in plan.of(SIGNED) if step.op == "replace"]
+    return [
+        f"a new certificate: {_holder(step)}{_until(plan, step)}"
+        for step in plan.of(SIGNED)
+        if step.op == "replace"
+    ]
+
+
+def _until(plan: Plan, step: Step) -> str:
+    """Return until when the one of before holds, as far as the state knows."""
+    for resource in plan.resources:
+        if resource.get("urn") == step.urn and (
+            end := (resource.get("outputs") or {}).get("validityEndTime")
+        ):
+            return f"; the old one ends on {str(end)[:10]}"
+    return ""
 
 
 def _holder(step: Step) -> str:
-    return "for the public ports" if step.name.endswith("-public-certificate") else "for the database's link"
+    name = step.name.rpartition("certificates-")[2].removesuffix("-certificate")
+    return HOLDERS.get(name, step.name)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 CONTAINER = "docker:index/container:Container"
@@ -29,6 +30,17 @@ very update; and of data that is to be given over make tells itself (bootstrap/o
 
 PROTECTED = re.compile(r'resource "(?P<urn>urn:[^"]+)"\s[^.]*\bprotect(ed|ion)\b')
 """What the engine says where a change would let go of a resource that the state protects."""
+
+ENDED = re.compile(
+    r"Detected that (?P<plugin>\S+) exited prematurely\..*?streams of the plugin:\s*(?P<said>.*)", re.S
+)
+"""What the engine says of a plugin that was killed, as of one that crashed."""
+
+UNREADABLE = re.compile(r"could not read plugin \[(?P<plugin>\S+)\]: exit status -1")
+"""What it says of one that was killed as it began."""
+
+KILLED = "program exited with non-zero exit code: -1"
+"""What it says of a program that a signal ended."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +149,15 @@ def read(stack: str, answer: str, resources: Sequence[Mapping[str, Any]]) -> Pla
 
 
 def _in_words(error: str) -> str:
-    """Return an error as it is told to people: the engine's remedy for protection edits the state by hand."""
+    """Return an error as it is told to people.
+
+    The engine calls whatever ends a plugin a bug of it; its remedy for protection edits the state by hand.
+    """
+    if gone := ENDED.search(error) or UNREADABLE.search(error):
+        said = gone.groupdict().get("said", "").strip()
+        return _ended(Path(gone["plugin"]).name, said)
+    if KILLED in error:
+        return _ended("the program that declares the server", "")
     found = PROTECTED.search(error)
     if not found:
         return error
@@ -147,6 +167,12 @@ def _in_words(error: str) -> str:
         "Set storage.onDestroy: retain with all else as it was, run `make up`, and make this change then: "
         "the data stays where it is."
     )
+
+
+def _ended(who: str, said: str) -> str:
+    """Return what is true where a process of a preview ended before its time."""
+    why = f" Its last words:\n{said}" if said else " Somebody killed it, or the system for want of memory."
+    return f"{who} ended in the middle. Nothing was changed; run the command again.{why}"
 
 
 def _step(item: Mapping[str, Any]) -> Step | None:

@@ -30,7 +30,10 @@ class Changed:
 
 
 def changes(plan: Plan) -> list[Changed]:
-    """Return every setting that differs from the last update; empty where those are not known."""
+    """Return every setting that differs from the last update; empty where those are not known.
+
+    A setting that the form has got since then and that says nothing, like an empty list, is none.
+    """
     before, after = plan.recorded, plan.declared
     if before is None or after is None:
         return []
@@ -38,7 +41,7 @@ def changes(plan: Plan) -> list[Changed]:
     return [
         Changed(path=path, old=old.get(path), new=new.get(path))
         for path in sorted({*old, *new}, key=lambda path: list(new).index(path) if path in new else -1)
-        if old.get(path) != new.get(path)
+        if _text(old.get(path)) != _text(new.get(path))
     ]
 
 
@@ -57,6 +60,6 @@ def _flat(settings: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, An
 
 
 def _text(value: Any) -> str:
-    if value is None or value == []:
+    if value in (None, [], ""):
         return "none"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

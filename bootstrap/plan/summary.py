@@ -12,6 +12,7 @@ from bootstrap.plan.data import data, renewed
 from bootstrap.plan.engine import SERVER, Plan
 from bootstrap.plan.keys import signatures
 from bootstrap.plan.settings import changes, is_recorded_first
+from bootstrap.plan.tlsa import unpublished
 
 MOST_LINES = 40
 """Lines of one part, before the rest is only counted."""
@@ -25,8 +26,9 @@ class Part:
     lines: Sequence[str]
 
 
-def page(plan: Plan, there: Sequence[str] = ()) -> list[str]:
-    """Return the plan in words; `there` are the data volumes of this stack that the machine has."""
+def page(plan: Plan, there: Sequence[str] = (), named: str | None = None) -> list[str]:
+    """Return the plan in words; `there` are the data volumes of this stack that the machine has, `named` is
+    what the DNS has against another key (tlsa.py)."""
     if not plan.steps and not plan.notes and not plan.warnings:
         return [f"Nothing changes in stack {plan.stack}."]
     if {step.type for step in plan.steps} == {SERVER} and is_recorded_first(plan):
@@ -35,18 +37,19 @@ def page(plan: Plan, there: Sequence[str] = ()) -> list[str]:
             "so that the next preview can say which of them changed.",
         ]
     lines = [f"Stack {plan.stack}: {'a new mail server' if plan.is_new else 'what would change'}"]
-    for part in parts(plan, there):
+    for part in parts(plan, there, named):
         if part.lines:
             lines += ["", part.title, *(f"  {line}" for line in _capped(part.lines))]
     return lines
 
 
-def parts(plan: Plan, there: Sequence[str] = ()) -> Iterator[Part]:
+def parts(plan: Plan, there: Sequence[str] = (), named: str | None = None) -> Iterator[Part]:
     """Return each part of the page."""
     rows, kept = accounts(plan), data(plan, there)
     yield Part(title="Settings", lines=list(_settings(plan)))
     yield Part(title="Daemons", lines=[line for one in daemons(plan) for line in _daemon(one)])
-    yield Part(title="Certificates", lines=[] if plan.is_new else renewed(plan))
+    keys = [] if plan.is_new else [*renewed(plan), *unpublished(plan, named)]
+    yield Part(title="Certificates", lines=keys)
     yield Part(title="Signatures", lines=signatures(plan))
     yield Part(title="Accounts", lines=rows.lines)
     touched = [*kept.lines, *(f"mail goes along with its mailbox: {one}" for one in rows.moved)]

@@ -1,8 +1,8 @@
 <?php
 // Stands before Apache, so that no client takes all of its processes: each of them serves one connection, however slow. Here every
 // connection is taken at once and costs next to nothing; to Apache it goes when its client has fewer there than anybody else who
-// waits, and never more than its share. Bytes are passed on as they are: TLS is Apache's. Apache starts this, and anew whenever it
-// ends (tls.conf); with Apache it ends.
+// waits, and never more than its share. Bytes are passed on as they are: TLS is Apache's. A script that Apache
+// starts has it run, always (front); with Apache, which is the container's first process, it ends.
 
 const WORKERS = {{ workers.all }};  // of Apache: so many connections go on at the same time
 const SHARE = {{ workers.share }};    // of one client; browsers take six
@@ -173,7 +173,7 @@ $start = function () use (&$connections, &$active, &$waiting, $close): void {
 
 $failures = 0;
 while (true) {
-    $read = ['apache' => STDIN];
+    $read = [];
     $write = [];
     $except = null;
     foreach ($listeners as $port => $socket) {
@@ -204,9 +204,6 @@ while (true) {
         continue;
     }
     $failures = 0;
-    if (isset($read['apache']) && fread(STDIN, PIECE) === '' && feof(STDIN)) {
-        exit(0);
-    }
     foreach ($write as $key => $socket) {
         $id = (int) substr($key, 1);
         $one = $connections[$id] ?? null;
@@ -221,7 +218,7 @@ while (true) {
         }
         $id = (int) substr($key, 1);
         $one = $connections[$id] ?? null;
-        if ($key === 'apache' || !$one || ($key[0] === 'a' && $socket !== $one->apache)) {
+        if (!$one || ($key[0] === 'a' && $socket !== $one->apache)) {
             continue;
         }
         $bytes = (string) @fread($socket, PIECE);

@@ -10,14 +10,15 @@ $mailinfra_dsn = fn (string $user, string $database): string => 'mysql://'
 $config['db_dsnw'] = $mailinfra_dsn('roundcube_db', '{{ database.name }}');
 
 // Implicit TLS alone (ssl://): with STARTTLS Roundcube goes on in clear text where a server does not offer it.
-// The peers are reached under names of the inner network, and show the certificate of the outer one.
-$config['imap_conn_options'] = ['ssl' => [
+// The peers are asked for by their containers' names, and then show what the stack's own CA signed, whatever they show outside.
+$mailinfra_tls = fn (string $name): array => ['ssl' => [
     'verify_peer' => true,
     'verify_peer_name' => true,
-    'peer_name' => '{{ hostname }}',
+    'peer_name' => $name,
     'cafile' => '{{ mail_ca_file }}',
 ]];
-$config['smtp_conn_options'] = $config['imap_conn_options'];
+$config['imap_conn_options'] = $mailinfra_tls('{{ dovecot.certified }}');
+$config['smtp_conn_options'] = $mailinfra_tls('{{ postfix.certified }}');
 $config['smtp_timeout'] = 20; // with connection options, none would be zero seconds
 $config['smtp_user'] = '%u';
 $config['smtp_pass'] = '%p';
@@ -28,7 +29,7 @@ $config['use_https'] = true;
 $config['session_samesite'] = 'Lax';
 $config['session_lifetime'] = 30; // minutes
 $config['ip_check'] = false; // mobile clients change addresses
-$config['cipher_method'] = 'AES-256-CBC'; // of the passwords in sessions; its key has 32 characters
+$config['cipher_method'] = 'AES-256-GCM'; // of the passwords in sessions; its key has 32 characters; another one is noticed
 $config['proxy_whitelist'] = []; // Apache has judged the proxy (tls.conf), and tells the visitor's own address
 
 // One login form for one server: whole addresses, no host to choose. Roundcube's own limit is off: it counts for each account,
@@ -44,6 +45,11 @@ $config['support_url'] = '';
 $config['identities_level'] = 1;
 $config['mailinfra_identities_dsn'] = $mailinfra_dsn('identities', '{{ identities.name }}');
 
+{% if sending.header_from == "own" %}
+// A message that is sent on as it is has its writer in From, which the submission service refuses. Forwarding is left.
+$config['disabled_actions'] = ['mail.bounce'];
+
+{% endif %}
 // Dovecot makes and subscribes these.
 $config['create_default_folders'] = false;
 $config['drafts_mbox'] = 'Drafts';

@@ -1,17 +1,23 @@
 """Certificates: a CA of the stack's own, and what the daemons show to clients and to each other.
 
-Owns the CA, the public certificate (signed by it, or from files) and the inner one. Does not own how a file
+Owns the CA, the public certificate (signed by it, or from files) and the inner ones. Does not own how a file
 reaches a container, nor the check of files (config/certificate.py).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 
+import pulumi
 import pulumi_tls as tls
 from pulumi import ComponentResource, Input, Output, ResourceOptions
 
 from mailinfra.components.handles import Identity
-from mailinfra.config.certificate import CertificateConfig
+from mailinfra.components.keeping import Keeper, Pair, kept
+from mailinfra.components.passwords import generated_name
+from mailinfra.config import endings
+from mailinfra.config.certificate import CertificateConfig, KeyKind
 from mailinfra.containers.rendering import text_of
 
 YEAR = 365 * 24
@@ -26,6 +32,10 @@ LEAF_HOURS, LEAF_RENEWAL_HOURS = 2 * YEAR, YEAR // 2
 the last half year renews it, a planned and visible step."""
 
 
+INNER_HOURS, INNER_RENEWAL_HOURS = 10 * YEAR, 5 * YEAR
+"""Of what only our own containers see: mail flows inside, however long nobody runs `up`."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class CertificatesArgs:
     """What certificates are about."""
@@ -37,10 +47,29 @@ class CertificatesArgs:
     """The server's own name, which the public certificate names."""
 
     inner_names: Sequence[str]
-    """Names of the containers on the inner network, which the inner certificate names."""
+    """Names of the database's container, which its certificate names."""
+
+    mail_names: Sequence[str]
+    """Names of the mail daemons' containers, which the certificate names that they show to webmail."""
 
     files: CertificateConfig | None = None
     """The public certificate where it comes from elsewhere; otherwise the own CA signs it."""
+
+    keeper: Keeper | None = None
+    """What lets the CA and the keys that the DNS names outlive `destroy`."""
+
+    addresses: Sequence[str] = ()
+    """Addresses of loopback by which mail programs and browsers reach the server."""
+
+    ca_generation: str = ""
+    """Which CA the own one is."""
+
+    generation: str = ""
+    """Which keys the daemons show."""
+
+    renewed: KeyKind | None = None
+    """Of which kind the key is for which somebody else's certificate takes the place of what the own CA
+    signs: that is shown until then, and has one key for all, as the other one. None where nobody's does."""
 
     webmail_files: CertificateConfig | None = None
     """The webmail's, where it comes from elsewhere and is another one."""
@@ -50,7 +79,7 @@ class Certificates(ComponentResource):
     """The certificates of one mail server."""
 
     public: Identity
-    """What the mail daemons show on the public ports, and to each other."""
+    """What the mail daemons show on the public ports."""
 
     webmail: Identity
     """What webmail shows under the same name: with a key of its own, unless files bring one key for all."""
@@ -65,11 +94,15 @@ class Certificates(ComponentResource):
     inner: Identity
     """What the database shows on the inner network; the stack's own CA signed it, always."""
 
+    inner_mail: Identity
+    """What the mail daemons show to webmail, which asks for them by their containers' names; the stack's own
+    CA signed it, always (docs/adr/0027-two-certificates.md)."""
+
     def __init__(self, name: str, args: CertificatesArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("mailinfra:index:Certificates", name, None, opts)
         child = ResourceOptions(parent=self)
 
-        ca_key: Output[str] = Output.secret(_key(f"{name}-ca", child).private_key_pem)
+        ca_key = _key(f"{name}-ca", child, args.ca_generation).private
         ca = tls.SelfSignedCert(
             f"{name}-ca-certificate",
             private_key_pem=ca_key,
@@ -82,24 +115,47 @@ class Certificates(ComponentResource):
             # Every client would have to trust another CA, and MySQL to start again, for the sake of a name.
             opts=ResourceOptions.merge(child, ResourceOptions(ignore_changes=["subject"])),
         )
-        authority = _Authority(certificate=ca.cert_pem, key=ca_key)
+        # MySQL has to run before what it keeps is found, so the link to it has a CA of this state.
+        inner_authority = _Authority(certificate=ca.cert_pem, key=ca_key)
+        # The one that mail programs trust already.
+        trusted = kept(args.keeper, f"{name}-ca", Pair(private=ca_key, public=ca.cert_pem), child)
+        authority = _Authority(certificate=trusted.public, key=trusted.private)
         inner_names = ["localhost", *args.inner_names]
-        inner_key = _key(f"{name}-inner", child)
-        self.inner = authority.issue(f"{name}-inner", inner_key, inner_names, ["127.0.0.1"], child)
+        inner_key = _key(f"{name}-inner", child, args.generation)
+        self.inner = inner_authority.issue(f"{name}-inner", inner_key, inner_names, ["127.0.0.1"], child)
+        self.inner_mail = inner_authority.issue(
+            f"{name}-inner-mail",
+            _key(f"{name}-inner-mail", child, args.generation),
+            args.mail_names,
+            [],
+            child,
+            hours=(INNER_HOURS, INNER_RENEWAL_HOURS),
+        )
         self.older = None
         if args.files is None:
-            key, older = _key(f"{name}-public", child), _key(f"{name}-older", child, rsa=True)
-            self.public = authority.issue(f"{name}-public", key, [args.hostname], [], child)
-            self.older = authority.issue(f"{name}-older", older, [args.hostname], [], child, rsa=True)
-            self.public_keys = [key.public_key_pem, older.public_key_pem]
+            names, addresses = [args.hostname], args.addresses
+            is_rsa = args.renewed is KeyKind.RSA
+            kind = f"{name}-older" if is_rsa else f"{name}-public"
+            key = _kept_key(kind, args, child, rsa=is_rsa)
+            self.public = authority.issue(kind, key, names, addresses, child, rsa=is_rsa)
+            self.public_keys = [key.public]
+            if args.renewed is not None:
+                self.webmail = self.public
+            else:
+                older = _kept_key(f"{name}-older", args, child, rsa=True)
+                self.older = authority.issue(f"{name}-older", older, names, addresses, child, rsa=True)
+                self.public_keys = [key.public, older.public]
         else:
             self.public = self.webmail = _read(args.files)
             self.public_keys = [args.files.public_key()]
         if args.webmail_files is not None:
             self.webmail = _read(args.webmail_files)
-        elif args.files is None:
-            webmail_key = _key(f"{name}-webmail", child)
-            self.webmail = authority.issue(f"{name}-webmail", webmail_key, [args.hostname], [], child)
+        elif args.files is None and args.renewed is None:
+            webmail_key = _key(f"{name}-webmail", child, args.generation)
+            self.webmail = authority.issue(
+                f"{name}-webmail", webmail_key, [args.hostname], args.addresses, child
+            )
+        self._watch(authority)
         self.register_outputs(
             {
                 "ca": self.inner.ca,
@@ -110,6 +166,35 @@ class Certificates(ComponentResource):
                 "inner_key": self.inner.key,
             }
         )
+
+    def _watch(self, authority: "_Authority") -> None:
+        """Warn of what ends soon and is not renewed by this update: the CA that was kept is older than the
+        candidate of this state, which alone asks for its renewal."""
+        own = [
+            (
+                "the stack's own CA",
+                authority.certificate,
+                "`rotate: {ca: …}` with another text makes a new one, which mail programs have to trust",
+            ),
+            *(
+                (f"the certificate {what}", one.certificate, "`rotate: {certificates: …}` makes another one")
+                for what, one in (
+                    ("for the public ports", self.public),
+                    ("with an RSA key", self.older),
+                    ("for webmail", self.webmail),
+                    ("for the database's link", self.inner),
+                    ("for webmail's link to the mail daemons", self.inner_mail),
+                )
+                # Of files of one's own config/endings.py tells.
+                if one is not None and isinstance(one.certificate, Output)
+            ),
+        ]
+        for what, text, remedy in own:
+            Output.from_input(text).apply(partial(self._warn, what, remedy))
+
+    def _warn(self, what: str, remedy: str, text: str) -> None:
+        for line in endings.of_own(what, text, remedy, datetime.now(UTC)):
+            pulumi.warn(line, self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,19 +207,20 @@ class _Authority:
     def issue(
         self,
         name: str,
-        private: tls.PrivateKey,
+        pair: Pair,
         names: Sequence[str],
         addresses: Sequence[str],
         child: ResourceOptions,
         *,
         rsa: bool = False,
+        hours: tuple[int, int] = (LEAF_HOURS, LEAF_RENEWAL_HOURS),
     ) -> Identity:
         """Return what a server shows that is reached under `names` and `addresses`; with `rsa` its key also
-        serves the suites without forward secrecy."""
-        key: Output[str] = Output.secret(private.private_key_pem)
+        serves the suites without forward secrecy. `hours` are how long it holds, and how long before its end
+        an `up` renews it."""
         request = tls.CertRequest(
             f"{name}-request",
-            private_key_pem=key,
+            private_key_pem=pair.private,
             subject=tls.CertRequestSubjectArgs(common_name=names[0]) if len(names[0]) <= 64 else None,
             dns_names=names,
             ip_addresses=addresses,
@@ -146,11 +232,11 @@ class _Authority:
             ca_cert_pem=self.certificate,
             ca_private_key_pem=self.key,
             allowed_uses=["digital_signature", *(["key_encipherment"] if rsa else []), "server_auth"],
-            validity_period_hours=LEAF_HOURS,
-            early_renewal_hours=LEAF_RENEWAL_HOURS,
+            validity_period_hours=hours[0],
+            early_renewal_hours=hours[1],
             opts=child,
         )
-        return Identity(certificate=certificate.cert_pem, key=key, ca=self.certificate)
+        return Identity(certificate=certificate.cert_pem, key=pair.private, ca=self.certificate)
 
 
 def _read(files: CertificateConfig) -> Identity:
@@ -161,7 +247,15 @@ def _read(files: CertificateConfig) -> Identity:
     )
 
 
-def _key(name: str, child: ResourceOptions, *, rsa: bool = False) -> tls.PrivateKey:
+def _key(name: str, child: ResourceOptions, generation: str, *, rsa: bool = False) -> Pair:
+    resource = generated_name(f"{name}-key", generation)
     if rsa:
-        return tls.PrivateKey(f"{name}-key", algorithm="RSA", opts=child)  # of 2048 bits
-    return tls.PrivateKey(f"{name}-key", algorithm="ECDSA", ecdsa_curve="P256", opts=child)
+        made = tls.PrivateKey(resource, algorithm="RSA", opts=child)  # of 2048 bits
+    else:
+        made = tls.PrivateKey(resource, algorithm="ECDSA", ecdsa_curve="P256", opts=child)
+    return Pair(private=Output.secret(made.private_key_pem), public=made.public_key_pem)
+
+
+def _kept_key(name: str, args: CertificatesArgs, child: ResourceOptions, *, rsa: bool = False) -> Pair:
+    """Return a key that the DNS may name (TLSA)."""
+    return kept(args.keeper, f"{name}-key", _key(name, child, args.generation, rsa=rsa), child)

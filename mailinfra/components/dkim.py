@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import pulumi_tls as tls
 from pulumi import ComponentResource, Output, ResourceOptions
 
+from mailinfra.components.keeping import Keeper, Pair, kept
+from mailinfra.components.own_provider import KeptNames
 from mailinfra.config.dkim import DkimConfig, algorithm
 
 RSA_BITS = 2048
@@ -25,6 +27,9 @@ class DkimKeysArgs:
     dkim: DkimConfig
     """Their selectors and states."""
 
+    keeper: Keeper | None = None
+    """What lets them outlive `destroy`: the DNS names them."""
+
 
 class DkimKeys(ComponentResource):
     """The keys with which one mail server signs."""
@@ -35,14 +40,22 @@ class DkimKeys(ComponentResource):
     signing: list[tuple[str, str]]
     """Selector and file name of each key that signs."""
 
+    sealing: tuple[str, str] | None
+    """Those of the first one that ARC knows, which is RSA's."""
+
     public_records: Output[dict[str, str]]
     """Selector -> text of its record, for every key, whatever its state."""
 
     def __init__(self, name: str, args: DkimKeysArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("mailinfra:index:DkimKeys", name, None, opts)
         child = ResourceOptions(parent=self)
-        keys = {selector: _key(f"{name}-{selector}", selector, child) for selector in args.dkim.keys}
+        names = {selector: f"{name}-{selector}" for selector in args.dkim.keys}
+        keys = {selector: _key(each, selector, args, child) for selector, each in names.items()}
+        if args.keeper is not None:
+            # A line that is removed takes its key along; `destroy` does not.
+            KeptNames(f"{name}-kept-names", args.keeper.connection, list(names.values()), child)
         self.signing = [(selector, f"{selector}.key") for selector in args.dkim.signing()]
+        self.sealing = next((one for one in self.signing if algorithm(one[0]) == "rsa"), None)
         private = {file: _private(selector, keys[selector]) for selector, file in self.signing}
         self.private_files = Output.secret(_together(private))
         self.public_records = _together({selector: _public(selector, key) for selector, key in keys.items()})
@@ -78,24 +91,29 @@ def seed(pem: str) -> str:
     return base64.b64encode(key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())).decode()
 
 
-def _key(name: str, selector: str, child: ResourceOptions) -> tls.PrivateKey:
+def _key(name: str, selector: str, args: DkimKeysArgs, child: ResourceOptions) -> Pair:
+    made = _made(name, selector, child)
+    pair = Pair(private=Output.secret(made.private_key_pem), public=made.public_key_pem)
+    return kept(args.keeper, name, pair, child)
+
+
+def _made(name: str, selector: str, child: ResourceOptions) -> tls.PrivateKey:
     # Whatever a later version of this program would ask for, a key that the DNS names stays as it is: another
     # one has another selector. `destroy` has to take it along, so it is not protected.
-    kept = ResourceOptions.merge(
+    lasting = ResourceOptions.merge(
         child, ResourceOptions(ignore_changes=["algorithm", "ecdsaCurve", "rsaBits"])
     )
     if algorithm(selector) == "rsa":
-        return tls.PrivateKey(name, algorithm="RSA", rsa_bits=RSA_BITS, opts=kept)
-    return tls.PrivateKey(name, algorithm="ED25519", opts=kept)
+        return tls.PrivateKey(name, algorithm="RSA", rsa_bits=RSA_BITS, opts=lasting)
+    return tls.PrivateKey(name, algorithm="ED25519", opts=lasting)
 
 
-def _private(selector: str, key: tls.PrivateKey) -> Output[str]:
-    pem: Output[str] = Output.secret(key.private_key_pem)
-    return pem if algorithm(selector) == "rsa" else pem.apply(seed)
+def _private(selector: str, key: Pair) -> Output[str]:
+    return key.private if algorithm(selector) == "rsa" else key.private.apply(seed)
 
 
-def _public(selector: str, key: tls.PrivateKey) -> Output[str]:
-    return key.public_key_pem.apply(lambda pem: public_record(selector, pem))
+def _public(selector: str, key: Pair) -> Output[str]:
+    return key.public.apply(lambda pem: public_record(selector, pem))
 
 
 def _together(values: Mapping[str, Output[str]]) -> Output[dict[str, str]]:

@@ -194,12 +194,12 @@ def _host(args: DnsArgs, domains: Collection[str]) -> Iterator[DnsRecord]:
             ),
             urgency=Urgency.OPTIONAL,
         )
-    for fingerprint in sorted({_fingerprint(pem) for pem in args.certificate_keys}):
+    for value in sorted({tlsa(pem) for pem in args.certificate_keys}):
         yield DnsRecord(
             zone=zone,
             name=f"_25._tcp.{host}",
             type="TLSA",
-            value=f"3 1 1 {fingerprint}",
+            value=value,
             purpose=(
                 "DANE: the key that port 25 shows; counts only where the zone is signed (DNSSEC), and has to "
                 "change before the key does."
@@ -363,7 +363,7 @@ def _tls(args: DnsArgs, domain: str, zone: str, taken: Collection[str]) -> Itera
     )
 
 
-def _fingerprint(pem: str) -> str:
-    """Return the SHA-256 of a public key in PEM: what TLSA 3 1 1 compares."""
+def tlsa(pem: str) -> str:
+    """Return what TLSA says of a public key in PEM: its SHA-256, whichever certificate it is in."""
     lines = [line for line in pem.strip().splitlines() if not line.startswith("-----")]
-    return hashlib.sha256(base64.b64decode("".join(lines), validate=True)).hexdigest()
+    return f"3 1 1 {hashlib.sha256(base64.b64decode(''.join(lines), validate=True)).hexdigest()}"

@@ -22,7 +22,7 @@ from mailinfra.containers.config_volumes import Folder
 from mailinfra.containers.durability import durable
 from mailinfra.containers.place import Attachment, Place
 from mailinfra.containers.rendering import digest, rendered, sketch
-from mailinfra.containers.service import Health, Mount, Service, ServiceArgs, after
+from mailinfra.containers.service import Health, Mount, Renewed, Service, ServiceArgs, after, from_another
 from mailinfra.types import OnDestroy
 
 PUBLISHED = {"imap": 143, "imaps": 993, "pop3": 110, "pop3s": 995}
@@ -86,6 +86,15 @@ SESSIONS = 200
 FOLDER_ESCAPE = "\x01"
 """What stands for a dot, and the like, in a folder's name on disk; no name may hold it."""
 
+SHOWN = " ".join(
+    f"-o {setting}={Renewed.path}/current/{file}"
+    for setting, file in (
+        ("ssl_server_cert_file", "chain.pem"),
+        ("ssl_server_key_file", "key.pem"),
+    )
+)
+"""What has a login process show a certificate that is renewed while it runs."""
+
 _VMAIL = f"uid={user_ids.DOVECOT},gid={user_ids.DOVECOT}"
 _DATABASE_CA = "/etc/dovecot/tls/database-ca.pem"
 
@@ -101,7 +110,14 @@ class DovecotArgs:
     """The mail server's name, in greetings; the certificate holds it."""
 
     identity: Identity
-    """What it shows to mail programs, to the webmail, and to Postfix where that is spoken to inside TLS."""
+    """What it shows to mail programs."""
+
+    renewed: Renewed | None = None
+    """Where what it shows to them lies, if somebody else renews it; `identity` is then not read."""
+
+    inner_identity: Identity
+    """What it shows to who asks for its container's name: the webmail, and Postfix where that is spoken to
+    inside TLS."""
 
     database: DatabaseLogin
     """Where it finds the accounts."""
@@ -160,7 +176,8 @@ class Dovecot(ComponentResource):
                     Folder(path="/etc/dovecot", files=configuration(args)),
                     Folder(path="/run/secrets", files=secrets(args), secret=True),
                 ],
-                mounts=[mail],
+                mounts=[mail, *from_another(args.renewed)],
+                groups=[args.renewed.group] if args.renewed else [],
                 tmpfs={
                     "/run/dovecot": f"{_VMAIL},mode=0755,size=16m",
                     "/tmp": f"{_VMAIL},mode=0700,size=64m",  # noqa: S108 - a tmpfs of the container's own
@@ -175,12 +192,14 @@ class Dovecot(ComponentResource):
             opts=child,
         )
 
-        self.peer = Peer(host=service.host, ports=PUBLISHED, ca=args.identity.ca)
         inner = args.inner.name or args.inner.address
+        certified, ca = args.place.alias, args.inner_identity.ca
+        self.peer = Peer(host=service.host, ports=PUBLISHED, ca=ca, certified=certified)
         self.inner = Peer(
             host=after(inner, service.id_when_healthy),
             ports=INNER,
-            ca=args.identity.ca,
+            ca=ca,
+            certified=certified,
             encrypted=args.inner.encrypted,
         )
         # `mail_volume` is the volume, or the folder of the host, that a backup has to cover.
@@ -219,8 +238,10 @@ def secrets(args: DovecotArgs) -> dict[str, Input[str]]:
     """Return path below /run/secrets -> text of each file that nobody else may read."""
     files: dict[str, Input[str]] = {
         "database_password": args.database.password,
-        "tls.key": args.identity.key,
+        "inner.key": args.inner_identity.key,
     }
+    if args.renewed is None:
+        files["tls.key"] = args.identity.key
     if args.filter_password is not None:
         files["filter_password"] = args.filter_password
     return files
@@ -231,7 +252,8 @@ def configuration(args: DovecotArgs) -> dict[str, Input[str]]:
     given = values(args)
     return {
         **{path: rendered(f"dovecot/{path}", given) for path in templates(args)},
-        "tls/certificate.pem": args.identity.certificate,
+        **({} if args.renewed else {"tls/certificate.pem": args.identity.certificate}),
+        "tls/inner.pem": args.inner_identity.certificate,
         "tls/database-ca.pem": filled(args.database.ca),
     }
 
@@ -240,6 +262,8 @@ def values(args: DovecotArgs) -> dict[str, Any]:
     """Return what the templates may ask for."""
     return {
         "hostname": args.hostname,
+        "container": args.place.alias,
+        "shown": SHOWN if args.renewed else "",
         "tls": encryption.VALUES,
         "pop3": any(protocol.startswith("pop3") for protocol in args.ports.on(PUBLISHED)),
         "listen": args.place.inner_ports(PUBLISHED),

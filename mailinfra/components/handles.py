@@ -41,6 +41,9 @@ class Peer:
     ca: Input[str]
     """PEM of the CA that signed its certificate; empty for the public ones."""
 
+    certified: str = ""
+    """The name that it is asked for, and that its certificate holds; empty where there is no TLS."""
+
     encrypted: bool = True
     """Whether it is spoken to inside TLS, and held to its name; network.py says where not."""
 
@@ -48,9 +51,27 @@ class Peer:
         """Return what a template may ask for that only says where the neighbour is."""
         return {"host": self.host, "ports": self.ports}
 
+    def known(self) -> dict[str, Any]:
+        """Return that, and the name that it is held to."""
+        return {**self.address(), "certified": self.certified}
+
     def values(self, ca_path: str) -> dict[str, Any]:
         """Return what a template may ask for; `ca_path` is where the CA's file lies, if there is one."""
-        return {**self.address(), "ca_file": ca_file(self.ca, ca_path), "encrypted": self.encrypted}
+        return {**self.known(), "ca_file": ca_file(self.ca, ca_path), "encrypted": self.encrypted}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportsWay:
+    """How the filter's reports to other domains leave: IPv4 addresses in the network `inner`."""
+
+    taker: str
+    """Postfix's."""
+
+    sender: str
+    """The filter's."""
+
+    resolver: str
+    """The DNS server's that says who gets them."""
 
 
 @dataclass(frozen=True, kw_only=True)

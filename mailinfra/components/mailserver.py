@@ -4,21 +4,28 @@ Owns their order (networks, certificates, database, accounts, filter, Dovecot, P
 gets from the form and from those before it. Does not own any setting (mailinfra/config) or what a part is.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from pulumi import ComponentResource, Output, ResourceOptions
+from pulumi import ComponentResource, Output, ResourceOptions, deferred_output
 
 from mailinfra import chains
 from mailinfra.components.accounts import Accounts, AccountsArgs
+from mailinfra.components.acme import Acme, AcmeArgs
+from mailinfra.components.certificate_files import CertificateFiles, CertificateFilesArgs
 from mailinfra.components.certificates import Certificates, CertificatesArgs
 from mailinfra.components.database import Database, DatabaseArgs
-from mailinfra.components.database.server import ExistingServer, OwnServer
+from mailinfra.components.database.server import ExistingServer, OwnServer, Role
 from mailinfra.components.dkim import DkimKeys, DkimKeysArgs
-from mailinfra.components.dns import DnsArgs, dns_records
+from mailinfra.components.dns import DnsArgs, dns_records, tlsa
 from mailinfra.components.dovecot import Dovecot, DovecotArgs
+from mailinfra.components.handles import ReportsWay
+from mailinfra.components.keeping import Keeper
 from mailinfra.components.network import (
+    ACME,
+    CERTIFICATE,
     DOVECOT,
     GATEWAY,
     MYSQL,
@@ -29,19 +36,22 @@ from mailinfra.components.network import (
     WEBMAIL,
     docker_networks,
 )
-from mailinfra.components.own_provider import Provider
+from mailinfra.components.own_provider import Connection, Provider, SinglePasswords
 from mailinfra.components.policy import Policy
-from mailinfra.components.postfix import Postfix, PostfixArgs
+from mailinfra.components.postfix import REPORTS_PORT, Postfix, PostfixArgs
 from mailinfra.components.resolver import Resolver, ResolverArgs
+from mailinfra.components.roundcube import PORTS as WEBMAIL_PORTS
 from mailinfra.components.roundcube import Roundcube, RoundcubeArgs
 from mailinfra.components.rspamd import Rspamd, RspamdArgs
 from mailinfra.components.valkey import Valkey, ValkeyArgs
-from mailinfra.config.certificate import CertificateConfig, authorities
+from mailinfra.config.certificate import AcmeConfig, CertificateConfig, authorities
 from mailinfra.config.load import Secrets
-from mailinfra.config.network import DATABASE, DEPLOYMENT, INNER
+from mailinfra.config.network import DATABASE, DEPLOYMENT, FRONT, INNER
 from mailinfra.config.server import ServerConfig
 from mailinfra.containers.images import chosen
 from mailinfra.containers.place import Place
+from mailinfra.containers.rendering import text_of
+from mailinfra.types import Dnssec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,10 +87,15 @@ class MailServer(ComponentResource):
     def __init__(self, name: str, args: MailServerArgs, opts: ResourceOptions | None = None) -> None:
         policy = Policy(args.server.storage.on_destroy)
         opts = ResourceOptions.merge(opts, policy.listening)
-        # In the state, so that the next preview can say which setting changed, and from what.
-        super().__init__("mailinfra:index:MailServer", name, {"settings": args.server.record()}, opts)
+        # In the state, so that the next preview can say which setting changed, and from what, and whether
+        # port 25 would show a key that the DNS does not name yet.
+        kept: dict[str, Any] = {"settings": args.server.record()}
+        files, acme = args.server.certificate_files(), args.server.acme()
+        if files is not None:
+            kept["tlsa"] = [tlsa(files.public_key())]
+        super().__init__("mailinfra:index:MailServer", name, kept, opts)
         server, secrets, child = args.server, args.secrets, ResourceOptions(parent=self)
-        on_destroy = server.storage.on_destroy
+        on_destroy, rotate = server.storage.on_destroy, server.rotate
         own_provider = Provider(f"{name}-provider", child)
         networks = docker_networks(
             f"{name}-network",
@@ -96,38 +111,106 @@ class MailServer(ComponentResource):
             source = chosen(image, choice, base=images.base, stack=args.stack, revision=images.revision)
             return networks.place(alias, args.stack, source, server.listen)
 
-        certificates = Certificates(
-            f"{name}-certificates",
-            CertificatesArgs(
-                stack=args.stack,
-                hostname=server.hostname,
-                inner_names=[MYSQL],
-                files=server.certificate,
-                webmail_files=server.webmail.certificate,
-            ),
-            child,
-        )
-        database = Database(
-            f"{name}-database",
-            DatabaseArgs(
-                server=_existing_server(server, secrets)
-                or OwnServer(
-                    place=place(MYSQL, "mysql"),
-                    gateway=networks.address(DEPLOYMENT, GATEWAY),
-                    port=server.ports.database,
-                    memory=server.database.memory,
-                    identity=certificates.inner,
+        with _keeper(server, own_provider) as (keeper, found):
+            certificates = Certificates(
+                f"{name}-certificates",
+                CertificatesArgs(
+                    stack=args.stack,
+                    hostname=server.hostname,
+                    inner_names=[MYSQL],
+                    mail_names=[DOVECOT, POSTFIX],
+                    files=files,
+                    webmail_files=server.webmail.certificate,
+                    keeper=keeper,
+                    addresses=[server.reached_at()] if server.reached_at() != server.hostname else [],
+                    ca_generation=rotate.of("ca"),
+                    generation=rotate.of("certificates"),
+                    renewed=acme.key if acme else None,
                 ),
-                clients={
-                    "dovecot": networks.address(DATABASE, DOVECOT),
-                    "postfix": networks.address(DATABASE, POSTFIX),
-                    "roundcube": networks.address(DATABASE, WEBMAIL),
-                },
-                on_destroy=on_destroy,
-                own_provider=own_provider,
-            ),
-            child,
+                child,
+            )
+            database = Database(
+                f"{name}-database",
+                DatabaseArgs(
+                    server=_existing_server(server, secrets)
+                    or OwnServer(
+                        place=place(MYSQL, "mysql"),
+                        gateway=networks.address(DEPLOYMENT, GATEWAY),
+                        port=server.ports.database,
+                        memory=server.database.memory,
+                        identity=certificates.inner,
+                        generation=rotate.of("mysql"),
+                    ),
+                    clients={
+                        "dovecot": networks.address(DATABASE, DOVECOT),
+                        "postfix": networks.address(DATABASE, POSTFIX),
+                        "roundcube": networks.address(DATABASE, WEBMAIL),
+                    },
+                    generations={
+                        "dovecot": rotate.of("dovecot"),
+                        "postfix": rotate.of("postfix"),
+                        "roundcube": rotate.of("webmail"),
+                    },
+                    on_destroy=on_destroy,
+                    own_provider=own_provider,
+                ),
+                child,
+            )
+            found(database.connection)
+        resolver = (
+            Resolver(
+                f"{name}-resolver",
+                ResolverArgs(
+                    place=place(RESOLVER, "resolver"),
+                    inner=networks.address(INNER, RESOLVER),
+                    clients=str(networks.parts[INNER]),
+                    certificate=(networks.address(FRONT, RESOLVER), networks.address(FRONT, ACME))
+                    if acme is not None and server.resolvers is None
+                    else None,
+                    resolvers=server.resolvers,
+                    dnssec=server.dnssec,
+                ),
+                child,
+            )
+            if server.has_resolver()
+            else None
         )
+        renewed = renewed_webmail = None
+        if acme is not None:
+            # Before those that show what it places.
+            renewed = Acme(
+                f"{name}-acme",
+                AcmeArgs(
+                    place=place(ACME, "acme"),
+                    hostname=server.hostname,
+                    acme=acme,
+                    identity=certificates.public,
+                    webmail=f"{WEBMAIL}:{WEBMAIL_PORTS['webmail_redirect']}",
+                    credentials=secrets.acme_credentials,
+                    addresses=server.addresses,
+                    key_generation=f"{acme.key} {rotate.of('certificates')}" if keeper is None else None,
+                    resolvers=[resolver.front] if resolver and resolver.front else server.resolvers or (),
+                    on_destroy=on_destroy,
+                ),
+                child,
+            ).renewed
+        handed_on = {
+            whose: identity
+            for whose, given, identity in (
+                ("mail", files, certificates.public),
+                ("webmail", server.webmail.certificate, certificates.webmail),
+            )
+            if given is not None
+        }
+        if handed_on:
+            made = CertificateFiles(
+                f"{name}-certificate-files",
+                CertificateFilesArgs(
+                    place=place(CERTIFICATE, "acme"), hostname=server.hostname, identities=handed_on
+                ),
+                child,
+            ).renewed
+            renewed, renewed_webmail = made.get("mail", renewed), made.get("webmail")
         accounts = (
             Accounts(
                 f"{name}-accounts",
@@ -139,30 +222,23 @@ class MailServer(ComponentResource):
             if server.accounts is not None
             else None  # somebody else writes them
         )
-        domains = [domain.name for domain in server.accounts.domains] if server.accounts else []
+        domains = server.hosted()
         # Also without a filter: made anew with it, they would not be what the DNS says until it follows.
-        dkim = DkimKeys(f"{name}-dkim", DkimKeysArgs(dkim=server.dkim), child)
-        rspamd = None
+        dkim = DkimKeys(f"{name}-dkim", DkimKeysArgs(dkim=server.dkim, keeper=keeper), child)
+        rspamd = reports = None
         if server.filtering is not None:
-            resolver = (
-                Resolver(
-                    f"{name}-resolver",
-                    ResolverArgs(
-                        place=place(RESOLVER, "resolver"),
-                        inner=networks.address(INNER, RESOLVER),
-                        clients=str(networks.parts[INNER]),
-                        resolvers=server.resolvers,
-                    ),
-                    child,
+            if server.filtering.dmarc_reports:
+                reports = ReportsWay(
+                    taker=networks.address(INNER, POSTFIX),
+                    sender=networks.address(INNER, RSPAMD),
+                    resolver=networks.address(INNER, RESOLVER),
                 )
-                if server.receiving.check_domains
-                else None  # there is no DNS
-            )
             valkey = Valkey(
                 f"{name}-valkey",
                 ValkeyArgs(
                     place=place(VALKEY, "valkey"),
                     address=networks.address(INNER, VALKEY),
+                    generation=rotate.of("valkey"),
                     on_destroy=on_destroy,
                 ),
                 child,
@@ -176,10 +252,17 @@ class MailServer(ComponentResource):
                     resolver=resolver.peer if resolver else None,
                     gateways=server.network.gateways(),
                     domains=domains,
+                    all_domains_known=server.accounts is not None,
+                    names=server.filtered_names(),
                     signing=sorted(dkim.signing, reverse=True),
+                    seal=dkim.sealing,
                     keys=dkim.private_files,
                     filtering=server.filtering,
                     limits=server.limits,
+                    generation=rotate.of("filter"),
+                    hostname=server.hostname,
+                    reports=reports,
+                    reports_port=REPORTS_PORT,
                 ),
                 child,
             )
@@ -189,6 +272,8 @@ class MailServer(ComponentResource):
                 place=place(DOVECOT, "dovecot"),
                 hostname=server.hostname,
                 identity=certificates.public,
+                renewed=renewed,
+                inner_identity=certificates.inner_mail,
                 database=database.logins["dovecot"],
                 ports=server.ports,
                 fronts=networks.fronts(DOVECOT),
@@ -209,6 +294,8 @@ class MailServer(ComponentResource):
                 place=place(POSTFIX, "postfix"),
                 hostname=server.hostname,
                 identity=certificates.public,
+                renewed=renewed,
+                inner_identity=certificates.inner_mail,
                 database=database.logins["postfix"],
                 dovecot=dovecot.inner,
                 filter=rspamd.peer if rspamd else None,
@@ -221,20 +308,27 @@ class MailServer(ComponentResource):
                 widest_alias=chains.WIDEST,
                 limits=server.limits,
                 receiving=server.receiving,
-                resolvers=server.resolvers,
+                sending=server.sending,
+                forwarding=server.forwarding,
+                srs_generation=rotate.of("forwards"),
+                keeps_junk=server.keeps_junk(),
+                reports=reports,
+                resolvers=[resolver.peer.host] if resolver else server.resolvers or (),
+                dnssec=server.dnssec if resolver else Dnssec.OFF,
                 smarthost=server.smarthost,
                 smarthost_password=secrets.smarthost_password,
                 on_destroy=on_destroy,
             ),
             child,
         )
-        Roundcube(
+        webmail = Roundcube(
             f"{name}-roundcube",
             RoundcubeArgs(
                 place=place(WEBMAIL, "roundcube"),
                 hostname=server.hostname,
                 identity=certificates.webmail,
-                public_certificate=_browsers_know(server.webmail.certificate or server.certificate),
+                renewed=renewed_webmail or renewed,
+                public_certificate=_browsers_know(server.webmail.certificate or acme or files),
                 url=_webmail_url(server),
                 database=database.logins["roundcube"],
                 passwords=database.logins["passwords"],
@@ -245,17 +339,31 @@ class MailServer(ComponentResource):
                 webmail=server.webmail,
                 gateways=server.network.gateways(),
                 limits=server.limits,
+                sending=server.sending,
                 mta_sts=server.receiving.mta_sts,
+                generation=rotate.of("sessions"),
             ),
             child,
+        )
+        SinglePasswords(
+            f"{name}-single-passwords",
+            database.connection,
+            database.hosts,
+            {user: login.password for user, login in database.logins.items()},
+            # Who was let in with an old password meanwhile has the new one by then.
+            ResourceOptions.merge(child, ResourceOptions(depends_on=[dovecot, postfix, webmail])),
         )
 
         policy.enforce()
 
         self.endpoints = _endpoints(server)
         self.mailboxes = accounts.initial_passwords if accounts else Output.secret({})
-        self.ca_certificate = Output.from_input(certificates.public.ca)
-        self.dns_records = Output.all(dkim.public_records, *certificates.public_keys).apply(
+        self.ca_certificate = Output.from_input(
+            certificates.public.ca if acme is None else text_of(acme.ca_file) if acme.ca_file else ""
+        )
+        # Whose key acme keeps, for want of somebody else, is not known here after a `destroy`.
+        keys = certificates.public_keys if acme is None or keeper is not None else ()
+        self.dns_records = Output.all(dkim.public_records, *keys).apply(
             lambda known: [
                 record.output() for record in dns_records(_dns(server, domains, known[0], known[1:]))
             ]
@@ -268,6 +376,46 @@ class MailServer(ComponentResource):
                 "dns_records": self.dns_records,
             }
         )
+
+
+@contextmanager
+def _keeper(
+    server: ServerConfig, own_provider: Provider
+) -> Iterator[tuple[Keeper | None, Callable[[Connection], None]]]:
+    """Yield what keeps secrets, and who is to be told of the database once that is declared.
+
+    None with somebody else's server: whoever administrates that would hold the CA. Where the program fails
+    before the database is declared, what waits for it fails, too: it would wait for ever.
+    """
+    if server.database.external is not None:
+        yield None, lambda _: None
+        return
+    values: dict[str, tuple[Output[Any], Callable[[Output[Any]], None]]] = {
+        name: deferred_output() for name in ("host", "password", "ca")
+    }
+
+    def found(connection: Connection) -> None:
+        for name, (_, resolve) in values.items():
+            resolve(Output.from_input(getattr(connection, name)))
+
+    connection = Connection(
+        host=values["host"][0],
+        port=server.ports.database,
+        user=Role.DEPLOY.value,
+        password=values["password"][0],
+        ca=values["ca"][0],
+        through=own_provider,
+    )
+    try:
+        yield Keeper(connection=connection), found
+    except Exception as error:
+        for _, resolve in values.values():
+            resolve(Output.from_input(_failing(error)))
+        raise
+
+
+async def _failing(error: Exception) -> Any:
+    raise error
 
 
 def _existing_server(server: ServerConfig, secrets: Secrets) -> ExistingServer | None:
@@ -299,14 +447,16 @@ def _dns(
         dkim=server.dkim if server.filtering else None,
         dkim_records=dkim_records,
         certificate_keys=keys,
-        authorities=authorities((server.certificate, server.webmail.certificate)),
+        authorities=authorities((server.acme() or server.certificate_files(), server.webmail.certificate)),
         mta_sts=server.receiving.mta_sts,
         by_smarthost=server.smarthost is not None,
     )
 
 
-def _browsers_know(files: CertificateConfig | None) -> bool:
-    """Return whether a public CA signed the certificate in `files`; None stands for the stack's own CA."""
+def _browsers_know(files: CertificateConfig | AcmeConfig | None) -> bool:
+    """Return whether a public CA signs the certificate; None stands for the stack's own CA."""
+    if isinstance(files, AcmeConfig):
+        return files.is_public()
     return files is not None and files.ca_file is None
 
 

@@ -18,6 +18,9 @@ from mailinfra.containers.place import Attachment, Place
 
 MYSQL, DOVECOT, POSTFIX, WEBMAIL = "mysql", "dovecot", "postfix", "webmail"
 RSPAMD, VALKEY, RESOLVER = "rspamd", "valkey", "resolver"
+ACME = "acme"
+CERTIFICATE = "certificate"
+"""In no network."""
 
 GATEWAY = "gateway"
 """The host, and whoever comes through Docker's proxy."""
@@ -29,7 +32,8 @@ NUMBERS: Mapping[str, int] = {
     POSTFIX: 4,
     WEBMAIL: 5,
     RESOLVER: 6,
-    # The smallest network has six addresses. These two are where MySQL and the webmail never are.
+    # The smallest network has six addresses. These are where MySQL and the webmail never are.
+    ACME: 2,
     RSPAMD: 2,
     VALKEY: 5,
 }
@@ -38,7 +42,7 @@ NUMBERS: Mapping[str, int] = {
 HOSTS = tuple(NUMBERS)
 
 MEMBERS: Mapping[str, Sequence[str]] = {
-    FRONT: (DOVECOT, POSTFIX, WEBMAIL, RESOLVER),
+    FRONT: (DOVECOT, POSTFIX, WEBMAIL, RESOLVER, ACME),
     INNER: (DOVECOT, POSTFIX, RSPAMD, VALKEY, RESOLVER),
     DATABASE: (MYSQL, DOVECOT, POSTFIX, WEBMAIL),
     DEPLOYMENT: (MYSQL,),

@@ -125,6 +125,67 @@ class Rights(pulumi.CustomResource):
         super().__init__("mailinfra:index:Rights", name, properties, _through(connection, opts))
 
 
+class Kept(pulumi.CustomResource):
+    """A secret that outlives its stack: the one of before, or `candidate` where there is none."""
+
+    kept: Output[str]
+    """The secret that holds; secret."""
+
+    def __init__(
+        self,
+        name: str,
+        connection: Connection,
+        what: str,
+        candidate: Input[str],
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        properties = {
+            "connection": connection.properties(),
+            "what": what,
+            "candidate": Output.secret(candidate),
+            # A refresh may find that it is not.
+            "stored": True,
+            "kept": None,
+        }
+        super().__init__("mailinfra:index:Kept", name, properties, _through(connection, opts))
+
+
+class KeptNames(pulumi.CustomResource):
+    """Which secrets of a kind outlive their stack; one that an update drops is forgotten."""
+
+    def __init__(
+        self, name: str, connection: Connection, names: Sequence[str], opts: ResourceOptions | None = None
+    ) -> None:
+        properties = {
+            "connection": connection.properties(),
+            # A map, so that a preview shows the one that goes.
+            "names": dict.fromkeys(sorted(names), True),
+        }
+        super().__init__("mailinfra:index:KeptNames", name, properties, _through(connection, opts))
+
+
+class SinglePasswords(pulumi.CustomResource):
+    """The services' MySQL users have one password each, once whoever this depends on has it."""
+
+    def __init__(
+        self,
+        name: str,
+        connection: Connection,
+        users: Mapping[str, str],
+        passwords: Mapping[str, Input[str]],
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        """`users`: name -> host; `passwords`: name -> the password that holds; become secrets."""
+        properties = {
+            "connection": connection.properties(),
+            "hosts": dict(sorted(users.items())),
+            "passwords": {user: Output.secret(each) for user, each in sorted(passwords.items())},
+            # Nobody has a second one; a refresh may find otherwise.
+            "second": {},
+        }
+        super().__init__("mailinfra:index:SinglePasswords", name, properties, _through(connection, opts))
+
+
 @dataclass(frozen=True, kw_only=True)
 class DirectoryArgs:
     """All accounts of one stack, as the provider's property bags (camelCase inside)."""

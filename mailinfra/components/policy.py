@@ -14,7 +14,7 @@ import pulumi_docker as docker
 from pulumi import ResourceOptions, ResourceTransformationArgs, ResourceTransformationResult, RunError
 from pulumi.runtime import is_dry_run
 
-from mailinfra.containers.durability import CACHE, LEARNED
+from mailinfra.containers.durability import CACHE, ISSUED, LEARNED
 from mailinfra.containers.images import has_digest
 from mailinfra.containers.service import Service
 from mailinfra.types import OnDestroy
@@ -23,7 +23,7 @@ from mailinfra.user_ids import FIRST, LAST
 CAPABILITIES = frozenset({"CAP_DAC_OVERRIDE", "CAP_SETGID", "CAP_SETUID"})
 """All that any container may have; docs/containers.md says which one has which, and why."""
 
-LIMITS = frozenset({"nofile", "nproc"})
+LIMITS = frozenset({"core", "nofile", "nproc"})
 
 _FOREIGN_PORT = 25
 _PORT_STEP = 10_000  # further addresses of the host: containers/place.py
@@ -103,9 +103,16 @@ def container_faults(given: Mapping[str, Any]) -> Iterator[str]:
             f"runs as {given.get('user') or 'the user that its image names'}, whose number a user of the "
             f"host may have, too; set `user` to a number of its own from {FIRST} to {LAST}"
         )
+    yield from _group_faults(given.get("group_adds") or ())
     image = given.get("image")
     if isinstance(image, str) and not image.startswith("sha256:") and not has_digest(image):
         yield f"runs {image!r} by a name without a digest; {_DIGEST}"
+
+
+def _group_faults(groups: Iterable[str]) -> Iterator[str]:
+    for group in groups:
+        if not (group.isdigit() and FIRST <= int(group) <= LAST):
+            yield f"is in the group {group}, which the host may have, too; take one from {FIRST} to {LAST}"
 
 
 def _is_nobodys(user: Any, capabilities: Any) -> bool:
@@ -141,7 +148,7 @@ def volume_faults(name: str, opts: ResourceOptions, on_destroy: OnDestroy) -> It
             f"goes with the stack, and `storage.onDestroy` says {on_destroy.value}; "
             "make it with the options of `durable`"
         )
-    if on_destroy is OnDestroy.PROTECT and not opts.protect and not name.endswith(LEARNED):
+    if on_destroy is OnDestroy.PROTECT and not opts.protect and not name.endswith((LEARNED, ISSUED)):
         yield "is not protected, and `storage.onDestroy` says protect; make it with the options of `durable`"
 
 

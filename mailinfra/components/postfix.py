@@ -14,25 +14,46 @@ import pulumi_docker as docker
 from pulumi import ComponentResource, Input, Output, ResourceOptions
 
 from mailinfra.components import encryption
-from mailinfra.components.handles import SYSTEM_CA, DatabaseLogin, Identity, Peer, filled
+from mailinfra.components.handles import SYSTEM_CA, DatabaseLogin, Identity, Peer, ReportsWay, filled
+from mailinfra.components.passwords import password
 from mailinfra.components.policy import postfix_faults, refuse
-from mailinfra.config.mail import LimitsConfig, ReceivingConfig, SmarthostConfig
+from mailinfra.config.mail import (
+    ForwardingConfig,
+    HeaderFrom,
+    LimitsConfig,
+    ReceivingConfig,
+    SendingConfig,
+    SmarthostConfig,
+)
 from mailinfra.config.network import PortsConfig
 from mailinfra.containers.config_volumes import Folder
 from mailinfra.containers.durability import durable
 from mailinfra.containers.place import Place
 from mailinfra.containers.rendering import rendered, sketch, text_of
-from mailinfra.containers.service import Health, Mount, Service, ServiceArgs
-from mailinfra.types import OnDestroy
-from mailinfra.user_ids import HELPER, POSTFIX
+from mailinfra.containers.service import Health, Mount, Renewed, Service, ServiceArgs, from_another
+from mailinfra.types import Dnssec, OnDestroy
+from mailinfra.user_ids import HELPER, POSTFIX, POSTSRSD
 
 PORTS = {"smtp": 25, "submission": 587, "submissions": 465}
 """Protocol -> the port that Postfix listens on."""
 
+FORWARDS_PORT = 10026
+"""On loopback: where what is forwarded goes through Postfix once more."""
+
+REPORTS_PORT = 10027
+"""In the network `inner`: where the filter hands in its reports to other domains."""
+
+POSTSRSD_PORTS = {"senders": 10001, "bounces": 10002}
+"""On loopback: its own choice. What makes a sender one of ours, and what such a one was before."""
+
 TEMPLATES = (
     "delivery-replies",
+    "forward-junk",
+    "forwards",
     "header-size",
+    "header-size-milter",
     "helper",
+    "long-senders",
     "main.cf",
     "master.cf",
     "submission-headers",
@@ -51,14 +72,24 @@ MAPS = (
 )
 """Files below configs/postfix/, the same as below SECRETS: each holds the database's password."""
 
-# Strangers who fill every port at once (configs/postfix/master.cf) take some 950 MiB; at rest it is 20.
-MEMORY_MIB = 1024
+HEADER_FROM = "header-from"
+"""One more of them, the helper's, where From has to be a user's own."""
+
+OWNERS_PORT = 4525
+"""Where the helper asks, within the container, whom a login may send as."""
+
+OWN_SENDERS, OWN_NAME = "mysql/own-senders.cf", "mysql/own-name.cf"
+"""More of them, where senders are rewritten; the second one where no postmaster makes the host's name an
+address."""
+
+# Strangers who fill every port at once (configs/postfix/master.cf) take some 1,060 MiB; at rest it is 20.
+MEMORY_MIB = 1152
 
 SECRETS = "/run/postfix/secrets"
 """In a folder that nobody but root and `postfix` may enter: files in a volume are root's, and `postfix` reads
 the maps."""
 
-ROOT_ONLY = ("older.key", "smarthost", "tls.key")
+ROOT_ONLY = ("inner.key", "older.key", "smarthost", "srs", "tls.key")
 """Files there that each process opens before it gives up the rights of root."""
 _DATABASE_CA = "/etc/postfix/tls/database-ca.pem"
 _DOVECOT_CA = "/etc/postfix/tls/dovecot-ca.pem"
@@ -76,7 +107,13 @@ class PostfixArgs:
     """The mail server's name, in greetings and towards other servers; the certificate holds it."""
 
     identity: Identity
-    """What it shows to other servers, to mail programs and to the webmail."""
+    """What it shows to other servers and to mail programs."""
+
+    renewed: Renewed | None = None
+    """Where what it shows to them lies, if somebody else renews it; `identity` is then not read."""
+
+    inner_identity: Identity
+    """What it shows to who asks for its container's name: the webmail."""
 
     database: DatabaseLogin
     """Where it looks up domains, mailboxes and aliases."""
@@ -115,8 +152,27 @@ class PostfixArgs:
     receiving: ReceivingConfig
     """Checks on arriving mail."""
 
-    resolvers: Sequence[str] = ()
+    sending: SendingConfig
+    """Checks on what users hand in."""
+
+    forwarding: ForwardingConfig
+    """What becomes of mail that aliases lead elsewhere."""
+
+    srs_generation: str = ""
+    """Which secret rewritten senders are known by; another text makes another one."""
+
+    reports: ReportsWay | None = None
+    """How the filter hands in its reports to other domains; None where it sends none."""
+
+    keeps_junk: str | None = None
+    """Mailbox that gets junk in place of the servers that it would be forwarded to; None where it is
+    forwarded."""
+
+    resolvers: Sequence[Input[str]] = ()
     """DNS servers in place of the engine's."""
+
+    dnssec: Dnssec = Dnssec.OFF
+    """What those verify."""
 
     smarthost: SmarthostConfig | None = None
     """Server that takes all outgoing mail; None to deliver to each domain's own."""
@@ -137,26 +193,33 @@ class Postfix(ComponentResource):
     def __init__(self, name: str, args: PostfixArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("mailinfra:index:Postfix", name, None, opts)
         child = ResourceOptions(parent=self)
-        refuse(postfix_faults({path: sketch(f"postfix/{path}", values(args)) for path in TEMPLATES}))
+        refuse(postfix_faults({path: sketch(f"postfix/{path}", values(args)) for path in templates(args)}))
 
         queue = docker.Volume(
             f"{name}-queue",
             name=f"{args.place.stack}-queue",  # fixed: the next `up` after a `destroy` delivers what is left
             opts=ResourceOptions.merge(child, durable(args.on_destroy)),
         )
+        # Also while nothing is rewritten: with another one no bounce of before would find its sender.
+        srs_secret = password(f"{name}-srs", child, args.srs_generation)
         service = Service(
             f"{name}-service",
             ServiceArgs(
                 place=args.place,
                 folders=[
                     Folder(path="/etc/postfix", files=configuration(args)),
-                    Folder(path=SECRETS, files=secrets(args), secret=True, root_only=ROOT_ONLY),
+                    Folder(path=SECRETS, files=secrets(args, srs_secret), secret=True, root_only=ROOT_ONLY),
                 ],
-                mounts=[Mount(path="/var/spool/postfix", source=queue.name)],
+                # Each process reads the pair before it gives up root's rights: no further group is needed.
+                mounts=[
+                    Mount(path="/var/spool/postfix", source=queue.name),
+                    *from_another(args.renewed),
+                ],
                 tmpfs={
                     "/run": "mode=0755,size=1m",
                     "/run/postfix": f"gid={POSTFIX},mode=0750,size=4k",
                     "/run/helper": f"uid={HELPER},gid={HELPER},mode=0755,size=64k",
+                    "/run/postsrsd": f"uid={POSTSRSD},gid={POSTSRSD},mode=0700,size=4k",
                     "/tmp": "size=16m",  # noqa: S108 - a tmpfs of the container's own
                     "/var/lib/postfix": f"uid={POSTFIX},gid={POSTFIX},mode=0755,size=16m",
                 },
@@ -170,15 +233,24 @@ class Postfix(ComponentResource):
             opts=child,
         )
 
-        self.peer = Peer(host=service.host, ports=PORTS, ca=args.identity.ca)
+        self.peer = Peer(
+            host=service.host, ports=PORTS, ca=args.inner_identity.ca, certified=args.place.alias
+        )
         self.register_outputs({"host": service.host, "queue_volume": queue.name})
+
+
+def templates(args: PostfixArgs) -> Sequence[str]:
+    """Return which files below configs/postfix/ it gets, but those with secrets."""
+    return (*TEMPLATES, *((HEADER_FROM,) if args.sending.header_from is HeaderFrom.OWN else ()))
 
 
 def configuration(args: PostfixArgs) -> dict[str, Input[str]]:
     """Return path below /etc/postfix -> text of each file that holds no secret."""
     given = values(args)
-    files: dict[str, Input[str]] = {path: rendered(f"postfix/{path}", given) for path in TEMPLATES}
-    files["tls/certificate.pem"] = args.identity.certificate
+    files: dict[str, Input[str]] = {path: rendered(f"postfix/{path}", given) for path in templates(args)}
+    if args.renewed is None:
+        files["tls/certificate.pem"] = args.identity.certificate
+    files["tls/inner.pem"] = args.inner_identity.certificate
     if args.older is not None:
         files["tls/older.pem"] = args.older.certificate
     files["tls/database-ca.pem"] = filled(args.database.ca)
@@ -193,6 +265,8 @@ def values(args: PostfixArgs) -> dict[str, Any]:
     """Return what the templates may ask for."""
     return {
         "hostname": args.hostname,
+        "container": args.place.alias,
+        "renewed": args.renewed is not None,
         "tls": encryption.VALUES,
         "fronts": args.fronts,
         "listen": args.place.inner_ports(PORTS),
@@ -204,21 +278,31 @@ def values(args: PostfixArgs) -> dict[str, Any]:
         # Above what the helper refuses.
         "submission_recipients": max(1000, args.limits.recipients + 100),
         "receiving": args.receiving,
+        "sending": args.sending,
+        "owners_port": OWNERS_PORT,
+        "forwarding": args.forwarding,
+        "forwards_port": FORWARDS_PORT,
+        "keeps_junk": args.keeps_junk,
+        "reports": args.reports,
+        "reports_port": REPORTS_PORT,
+        "postsrsd": POSTSRSD_PORTS,
         "webmail_addresses": [f"[{ip}]" if ":" in ip else ip for ip in args.webmail_addresses],
         "dovecot": args.dovecot.values(_DOVECOT_CA),
         "filter": args.filter and args.filter.address(),
         "smarthost": args.smarthost,
-        **outbound_tls(args.smarthost),
+        **outbound_tls(args.smarthost, args.dnssec),
+        "dnssec": args.dnssec,
     }
 
 
-def outbound_tls(smarthost: SmarthostConfig | None) -> dict[str, str]:
+def outbound_tls(smarthost: SmarthostConfig | None, dnssec: Dnssec) -> dict[str, str]:
     """Return Postfix's security level for what it sends, and where the CAs are.
 
     To a smarthost it is never clear text, and who gets a password or has a CA of its own proves its name.
     """
     if smarthost is None:
-        return {"outbound_tls": "may", "outbound_ca_file": SYSTEM_CA}
+        level = "may" if dnssec is Dnssec.OFF else "dane"
+        return {"outbound_tls": level, "outbound_ca_file": SYSTEM_CA}
     is_known = smarthost.username is not None or smarthost.ca_file is not None
     return {
         "outbound_tls": "secure" if is_known else "encrypt",
@@ -226,11 +310,22 @@ def outbound_tls(smarthost: SmarthostConfig | None) -> dict[str, str]:
     }
 
 
-def secrets(args: PostfixArgs) -> dict[str, Input[str]]:
+def maps(args: PostfixArgs) -> Sequence[str]:
+    """Return which of the files with the database's password there are."""
+    if not args.forwarding.rewrite_sender:
+        return MAPS
+    return (*MAPS, OWN_SENDERS) if args.postmaster else (*MAPS, OWN_NAME, OWN_SENDERS)
+
+
+def secrets(args: PostfixArgs, srs_secret: Input[str]) -> dict[str, Input[str]]:
     """Return path below SECRETS -> text of each file that nobody else may read."""
     given = map_values(args)
-    files: dict[str, Input[str]] = {path: rendered(f"postfix/{path}", given) for path in MAPS}
-    files["tls.key"] = args.identity.key
+    files: dict[str, Input[str]] = {path: rendered(f"postfix/{path}", given) for path in maps(args)}
+    files["inner.key"] = args.inner_identity.key
+    if args.renewed is None:
+        files["tls.key"] = args.identity.key
+    if args.forwarding.rewrite_sender:
+        files["srs"] = srs_secret
     if args.older is not None:
         files["older.key"] = args.older.key
     if args.smarthost is not None and args.smarthost.username is not None:
@@ -253,4 +348,7 @@ def smarthost_login(host: str, port: int, username: str, password: str | None) -
 
 def map_values(args: PostfixArgs) -> dict[str, Any]:
     """Return what the maps may ask for."""
-    return {"database": {**args.database.values(_DATABASE_CA), "password": args.database.password}}
+    return {
+        "hostname": args.hostname,
+        "database": {**args.database.values(_DATABASE_CA), "password": args.database.password},
+    }

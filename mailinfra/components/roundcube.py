@@ -8,19 +8,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pulumi_random as random
 from pulumi import ComponentResource, Input, Output, ResourceOptions
 
 from mailinfra import user_ids
 from mailinfra.components import encryption
 from mailinfra.components.handles import DatabaseLogin, Identity, Peer, ca_file, filled
-from mailinfra.config.mail import LimitsConfig, WebmailConfig
+from mailinfra.components.passwords import password
+from mailinfra.config.mail import LimitsConfig, SendingConfig, WebmailConfig
 from mailinfra.config.mta_sts import MtaSts, policy
 from mailinfra.config.network import PortsConfig
 from mailinfra.containers.config_volumes import Folder
 from mailinfra.containers.place import Place
 from mailinfra.containers.rendering import rendered
-from mailinfra.containers.service import Health, Service, ServiceArgs
+from mailinfra.containers.service import Health, Renewed, Service, ServiceArgs, from_another
 from mailinfra.types import MIB
 
 PORTS = {"webmail": 8443, "webmail_redirect": 8000}
@@ -39,6 +39,8 @@ SITE_TEMPLATES = (
     "config/config.inc.php",
     "discovery.json",
     "discovery.php",
+    "follow",
+    "front",
     "front.php",
     "healthy.php",
     "php/mailinfra.ini",
@@ -93,6 +95,9 @@ class RoundcubeArgs:
     identity: Identity
     """What it shows to browsers."""
 
+    renewed: Renewed | None = None
+    """Where what it shows to them lies, if somebody else renews it; `identity` is then not read."""
+
     public_certificate: bool = False
     """Whether a public CA signed that, so that every browser may be told to insist on it."""
 
@@ -115,7 +120,7 @@ class RoundcubeArgs:
     """Where mail is read."""
 
     postfix: Peer
-    """Where mail is handed in; its certificate is Dovecot's."""
+    """Where mail is handed in; the CA of its certificate is that of Dovecot's."""
 
     ports: PortsConfig
     """On the host; plain HTTP may be off."""
@@ -125,6 +130,12 @@ class RoundcubeArgs:
 
     limits: LimitsConfig
     """How large a message may be."""
+
+    sending: SendingConfig
+    """What the submission service refuses."""
+
+    generation: str = ""
+    """Which key encrypts the sessions."""
 
     mta_sts: MtaSts = MtaSts.OFF
     """Whether other servers find a policy here, and which."""
@@ -137,13 +148,13 @@ class Roundcube(ComponentResource):
         super().__init__("mailinfra:index:Roundcube", name, None, opts)
         child = ResourceOptions(parent=self)
 
-        key = random.RandomPassword(f"{name}-session-key", length=KEY_LENGTH, special=False, opts=child)
+        key = password(f"{name}-session-key", child, args.generation, length=KEY_LENGTH)
         message_mib = -(-args.limits.message_size // MIB)
         service = Service(
             f"{name}-service",
             ServiceArgs(
                 place=args.place,
-                folders=folders(args, Output.secret(key.result)),
+                folders=folders(args, key),
                 tmpfs={
                     # The official image unpacks itself here and runs a script of its own from it.
                     "/var/www/html": f"exec,{_WWW},mode=0755,size=200m",
@@ -151,8 +162,10 @@ class Roundcube(ComponentResource):
                     "/run/apache2": f"{_WWW},mode=0755,size=1m",
                     "/run/lock": f"{_WWW},mode=0755,size=1m",
                 },
+                mounts=from_another(args.renewed),
+                groups=[args.renewed.group] if args.renewed else [],
                 ports=args.place.published(PORTS, args.ports.on(PORTS)),
-                health=Health(command=["php", "/etc/mailinfra/healthy.php"], startup_seconds=120),
+                health=Health(command=health(args), startup_seconds=120),
                 memory_mib=BASE_MEMORY_MIB + 6 * message_mib,
                 user=f"{user_ids.WEBMAIL}:{user_ids.WEBMAIL}",
                 environment=environment(args),
@@ -162,6 +175,12 @@ class Roundcube(ComponentResource):
         )
 
         self.register_outputs({"host": service.host})
+
+
+def health(args: RoundcubeArgs) -> list[str]:
+    """Return what proves the service; it sees to a renewed certificate, too, for nothing else runs there."""
+    proof = ["php", "/etc/mailinfra/healthy.php"]
+    return proof if args.renewed is None else ["sh", "/etc/mailinfra/follow", *proof]
 
 
 def environment(args: RoundcubeArgs) -> dict[str, Input[str]]:
@@ -191,7 +210,7 @@ def folders(args: RoundcubeArgs, session_key: Input[str]) -> list[Folder]:
             path="/etc/mailinfra",
             files={
                 **{path: rendered(f"roundcube/{path}", given) for path in SITE_TEMPLATES},
-                "certificate.pem": args.identity.certificate,
+                **({} if args.renewed else {"certificate.pem": args.identity.certificate}),
                 "database-ca.pem": filled(args.database.ca),
                 "mail-ca.pem": filled(args.dovecot.ca),
                 **({"mta-sts.txt": policy(args.mta_sts, args.hostname)} if serves_policy(args) else {}),
@@ -211,7 +230,7 @@ def folders(args: RoundcubeArgs, session_key: Input[str]) -> list[Folder]:
                 "identities_password": args.identities.password,
                 "passwords_user": args.passwords.user,
                 "passwords_password": args.passwords.password,
-                "server.key": args.identity.key,
+                **({} if args.renewed else {"server.key": args.identity.key}),
             },
             secret=True,
         ),
@@ -245,10 +264,12 @@ def values(args: RoundcubeArgs) -> dict[str, Any]:
     proxies = args.webmail.proxies(args.gateways)
     return {
         "hostname": args.hostname,
+        "renewed": args.renewed is not None,
+        "challenges": args.renewed is not None and args.renewed.challenges,
         "source": SOURCE,
         "plugins": PLUGINS,
-        "dovecot": args.dovecot.address(),
-        "postfix": args.postfix.address(),
+        "dovecot": args.dovecot.known(),
+        "postfix": args.postfix.known(),
         "url": args.url,
         "tls": encryption.VALUES,
         "mta_sts": serves_policy(args),
@@ -262,6 +283,7 @@ def values(args: RoundcubeArgs) -> dict[str, Any]:
         "workers": WORKERS,
         "reverse_proxies": proxies,
         "limits": args.limits,
+        "sending": args.sending,
         "upload_size": upload,
         "post_size": upload + MIB,
         "php_memory": 64 * MIB + 3 * args.limits.message_size,

@@ -41,6 +41,9 @@ class ValkeyArgs:
     address: str
     """Its own address in the network `inner`."""
 
+    generation: str = ""
+    """Which password it has."""
+
     on_destroy: OnDestroy = OnDestroy.RETAIN
     """What becomes of what was learned when the stack is destroyed."""
 
@@ -58,7 +61,7 @@ class Valkey(ComponentResource):
         super().__init__("mailinfra:index:Valkey", name, None, opts)
         child = ResourceOptions(parent=self)
 
-        self.password = password(f"{name}-password", child)
+        self.password = password(f"{name}-password", child, args.generation)
         data = docker.Volume(
             f"{name}-learned",
             name=f"{args.place.stack}-valkey",  # fixed: what was learned outlives a `destroy`

@@ -4,6 +4,7 @@ Owns the rules between passwords and mailboxes. Does not own how the file is rea
 pulumi's side (load.py).
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,9 @@ class Beside:
 
     smarthost_password: bool
     """Whether `mailinfra:smarthostPassword` is there."""
+
+    acme_credentials: Any = None
+    """Content of `mailinfra:acmeCredentials`, or None."""
 
     mistakes: Sequence[str] = ()
     """Lines about the keys themselves."""
@@ -91,6 +95,24 @@ def password_mistakes(passwords: Any, accounts: Any, told: Iterable[str] = ()) -
                 f"mailinfra:passwords: {address!r} is missing, and its mailbox says 'password: owned'; "
                 f"`pulumi config set --secret --path 'mailinfra:passwords[\"{address}\"]'`"
             )
+
+
+def credential_mistakes(credentials: Any) -> Iterator[str]:
+    """Return a line for each credential that cannot be used, quoting none of them."""
+    start = "mailinfra:acmeCredentials"
+    if credentials is None:
+        return
+    if not isinstance(credentials, dict) or not credentials:
+        yield f"{start}: must be an object: names of environment variables, each with its text"
+        return
+    for name, text in sorted(credentials.items()):
+        if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name) or name.startswith(("LEGO_", "LD_")):
+            yield f"{start}: {name!r} is no variable of a provider's; lego's page about it has their names"
+        if not isinstance(text, str):
+            yield f"{start}: {name!r} is not text; write it in quotes"
+        elif not text or any(ord(character) < 32 for character in text):
+            what = "is empty" if not text else "holds a line end or another control character"
+            yield f"{start}: {name!r} {what}; set it again without"
 
 
 def _key_fault(

@@ -1,11 +1,13 @@
-"""The chain of a server's certificate: who signed whom, and whether clients can follow it.
+"""The chain of a server's certificate: who signed whom, and whether clients can follow it today.
 
-Owns the order of a chain file and its end. Does not own what a single file holds (pem.py).
+Owns the order of a chain file, its end, and which of its certificates are needed. Does not own what a single
+file holds (pem.py), nor what is told beforehand of one that will end (endings.py).
 """
 
 import itertools
 import warnings
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -31,7 +33,36 @@ def chain_fault(path: str, key_path: str, ca_path: str | None) -> str | None:
         trusted = certificates(ca_path) if ca_path else []
     except ValueError:
         return None
-    return _order_fault(chain, key_path) or _leaf_fault(chain[0]) or _end_fault(chain, trusted)
+    return (
+        _order_fault(chain, key_path)
+        or _leaf_fault(chain[0])
+        or _end_fault(chain, trusted)
+        or _time_fault(needed(chain, trusted)[1:])
+    )
+
+
+def needed(chain: Sequence[x509.Certificate], trusted: Sequence[x509.Certificate]) -> list[x509.Certificate]:
+    """Return what clients need to follow the chain: up to the one that a public CA signed, or the whole of it
+    with the CAs in `trusted` above it.
+
+    Chains of public CAs often go on, for clients that do not know the newest root: what comes after the first
+    signature of a root that this machine knows may end before the rest.
+    """
+    found = list(chain)
+    if not trusted:
+        roots = public_roots() or ()
+        for number, one in enumerate(chain, start=1):
+            if any(_signed(one, root) or one == root for root in roots):
+                return found[:number]
+        return found
+    last = found[-1]
+    while last not in trusted or not _signed(last, last):
+        signers = [one for one in trusted if _signed(last, one) and one not in found]
+        if not signers:
+            break
+        last = max(signers, key=lambda one: one.not_valid_after_utc)
+        found.append(last)
+    return found
 
 
 def _order_fault(chain: Sequence[x509.Certificate], key_path: str) -> str | None:
@@ -93,6 +124,20 @@ def _end_fault(chain: Sequence[x509.Certificate], trusted: Sequence[x509.Certifi
     )
 
 
+def _time_fault(above: Sequence[x509.Certificate]) -> str | None:
+    """Return which of those above the server's own does not hold today; pem.py judges that one."""
+    now = datetime.now(UTC)
+    for one in above:
+        first, end = one.not_valid_before_utc, one.not_valid_after_utc
+        if now > end or now < first:
+            when = f"expired on {end:%Y-%m-%d}" if now > end else f"is not valid before {first:%Y-%m-%d}"
+            return (
+                f"rests on {_name(one)}, which {when}; get the chain anew from who signs your certificates, "
+                "or name another CA under 'caFile' where that is one of your own"
+            )
+    return None
+
+
 @cache
 def public_roots() -> tuple[x509.Certificate, ...] | None:
     """Return the public CAs that this machine knows, or None where they are kept elsewhere."""
@@ -119,13 +164,14 @@ def _signed(one: x509.Certificate, signer: x509.Certificate) -> bool:
 
 
 def _name(one: x509.Certificate) -> str:
-    return _common_name(one.subject)
+    return common_name(one.subject)
 
 
 def _issuer(one: x509.Certificate) -> str:
-    return _common_name(one.issuer)
+    return common_name(one.issuer)
 
 
-def _common_name(name: x509.Name) -> str:
+def common_name(name: x509.Name) -> str:
+    """Return what people call it, in quotes."""
     names = name.get_attributes_for_oid(NameOID.COMMON_NAME)
     return repr(str(names[0].value) if names else name.rfc4514_string())

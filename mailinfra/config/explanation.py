@@ -14,7 +14,7 @@ WORDS = {
     "string_type": "must be text",
     "int_type": "must be a whole number",
     "bool_type": "must be true or false",
-    "tuple_type": "must be a list",
+    "tuple_type": "must be a list, with each entry on a line of its own after '- '",
     "dict_type": "must be a group of settings, each with a text",
     "model_type": "must be a group of settings, each on a line of its own",
     "model_attributes_type": "must be a group of settings, each on a line of its own",

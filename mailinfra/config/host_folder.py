@@ -1,4 +1,4 @@
-"""A folder of the Docker host that shall hold the mail: whether Dovecot's user may write there.
+"""The Docker host: whether Dovecot's user may write to the folder that shall hold the mail, and its memory.
 
 Owns looking at it, where the host is this machine. Does not own the setting that names it (storage.py).
 """
@@ -28,6 +28,11 @@ def is_local(env: Mapping[str, str], configured: str | None) -> bool:
     return (configured or env.get("DOCKER_HOST", "")) in SOCKETS and not remaps
 
 
+def memory_bytes() -> int:
+    """Return how much memory this machine has."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
 def fault(path: str) -> str | None:
     """Return what is wrong with the folder, and what to do; None if Dovecot can keep mail there, or if this
     process may not look."""
@@ -37,6 +42,8 @@ def fault(path: str) -> str | None:
             return f"{path!r} is not a folder; name one"
         if _is_former(found):  # former_owners.py tells what to do
             return None
+        if os.statvfs(path).f_flag & os.ST_RDONLY:
+            return f"{path!r} lies on a file system that is read-only; mount it writable, or name another"
         if not _writable(found):
             return (
                 f"{path!r} belongs to {_owner(found)}, and Dovecot runs as user and group {DOVECOT}, so no "

@@ -3,14 +3,13 @@
 Owns the choice for each. Does not own the pinned references and the build folders (containers/images.py).
 """
 
-import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
 from mailinfra.config.model import Model
-from mailinfra.types import LOCAL_BASE, image_reference
+from mailinfra.types import LOCAL_BASE, ShortText, image_reference
 
 
 def pulled_or_named(value: str) -> str:
@@ -38,20 +37,6 @@ PulledOrNamed = Annotated[str, *_choice(pulled_or_named, "pull-image")]
 BuiltOrNamed = Annotated[str, *_choice(built_or_named, "build-image")]
 AnySource = Annotated[str, *_choice(any_source, "image")]
 
-
-def image_revision(value: object) -> str:
-    """Return a text that may stand for a state of the images; raise ValueError for anything else.
-
-    YAML takes a day without quotes for a moment, and Pulumi hands that on: it is the day again.
-    """
-    text = str(value) if isinstance(value, (int, str)) and not isinstance(value, bool) else "/"
-    text = re.sub(r"^(\d{4}-\d\d-\d\d)[T ]00:00:00( ?\+0000 UTC|Z)$", r"\1", text)
-    if not re.fullmatch(r"[A-Za-z0-9._-]{0,40}", text):
-        raise ValueError("must be at most 40 letters, digits, dots and dashes; write the date, for example")
-    return text
-
-
-ImageRevision = Annotated[str, BeforeValidator(image_revision)]
 
 _DIGEST = f"@sha256:{'0' * 63}1"
 
@@ -87,9 +72,13 @@ class ImagesConfig(Model):
     )
     """Unbound; a reference names an image made from `images/resolver`."""
 
+    acme: BuiltOrNamed = Field(default="build", examples=[f"registry.example.org/acme:4.9.1-1{_DIGEST}"])
+    """lego, with `certificate.acme`, and what hands on files of your own; a reference names an image made
+    from `images/acme`."""
+
     roundcube: AnySource = Field(default="pull", examples=["build"])
     """Roundcube, with the official image's environment."""
 
-    revision: ImageRevision = Field(default="", examples=["2026-11-26"])
+    revision: ShortText = Field(default="", examples=["2026-11-26"])
     """Any short text. Another one builds all images anew that are built here, with Debian's updates of that
     day; the preview shows which daemons are replaced."""

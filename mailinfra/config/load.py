@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pulumi
@@ -18,15 +19,30 @@ from pulumi.runtime import get_config_env, is_config_secret
 from pulumi.runtime.config import CONFIG
 from pydantic import ValidationError
 
-from mailinfra.config import former_owners
-from mailinfra.config.beside import Beside, by_stored_address, password_mistakes, with_accounts
+from mailinfra.config import endings, former_owners
+from mailinfra.config.beside import (
+    Beside,
+    by_stored_address,
+    credential_mistakes,
+    password_mistakes,
+    with_accounts,
+)
 from mailinfra.config.explanation import explain
-from mailinfra.config.host_folder import fault, is_local
+from mailinfra.config.host_folder import fault, is_local, memory_bytes
 from mailinfra.config.server import ServerConfig
+from mailinfra.types import MIB, size_text
 
-__all__ = ["Secrets", "ServerConfig", "check", "load", "load_secrets", "refuse_former_owners"]
+__all__ = [
+    "Secrets",
+    "ServerConfig",
+    "check",
+    "load",
+    "load_secrets",
+    "refuse_former_owners",
+    "warn_of_endings",
+]
 
-SECRET_KEYS = ("passwords", "databasePassword", "smarthostPassword")
+SECRET_KEYS = ("passwords", "databasePassword", "smarthostPassword", "acmeCredentials")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +57,18 @@ class Secrets:
 
     smarthost_password: Output[str] | None
     """`mailinfra:smarthostPassword`: where mail leaves through a smarthost that asks for one."""
+
+    acme_credentials: Output[Mapping[str, str]] | None = None
+    """`mailinfra:acmeCredentials`: name of an environment variable -> text, where a provider of DNS answers
+    the CA."""
+
+
+FOLDS = 8
+"""How many times this machine's memory the database may have: MySQL takes an eighth of its limit at once. A
+smaller one is taken, for a preview may be made on a smaller machine than the server is."""
+
+CREDENTIAL = "--path 'mailinfra:acmeCredentials[\"NAME\"]'"
+"""How one of an object is set."""
 
 
 def load(config: pulumi.Config) -> ServerConfig:
@@ -66,6 +94,7 @@ def load_secrets(config: pulumi.Config) -> Secrets:
         passwords=Output.secret({}) if passwords is None else passwords.apply(by_stored_address),
         database_password=config.get_secret("databasePassword"),
         smarthost_password=config.get_secret("smarthostPassword"),
+        acme_credentials=config.get_secret_object("acmeCredentials"),
     )
 
 
@@ -80,9 +109,10 @@ def check(given: Any, beside: Beside) -> ServerConfig:
         lines += explain(error, accounts_file, given)
     lines += beside.mistakes
     lines += password_mistakes(beside.passwords, declared, tuple(lines))
+    lines += credential_mistakes(beside.acme_credentials)
     if server is not None:
         lines += unpaired(server, beside)
-        lines += unusable_folders(server, beside)
+        lines += unusable_places(server, beside)
     if lines or server is None:
         raise pulumi.RunError("\n  ".join(["the configuration of this stack is not valid:", *lines]))
     return server
@@ -90,9 +120,10 @@ def check(given: Any, beside: Beside) -> ServerConfig:
 
 def beside(config: pulumi.Config) -> Beside:
     """Return what the checks need to know of the keys beside the form."""
-    passwords = config.get("passwords")
+    passwords, credentials = config.get("passwords"), config.get("acmeCredentials")
     return Beside(
         passwords=None if passwords is None else _value(passwords),
+        acme_credentials=None if credentials is None else _value(credentials),
         database_password=config.get("databasePassword") is not None,
         smarthost_password=config.get("smarthostPassword") is not None,
         mistakes=(*misplaced(config), *unusable(config)),
@@ -105,6 +136,12 @@ def refuse_former_owners(full_name: str, server: ServerConfig) -> None:
     of before; where Docker is another machine's the daemons say it themselves (images/)."""
     if _local_daemon():
         former_owners.refuse(full_name, server)
+
+
+def warn_of_endings(server: ServerConfig) -> None:
+    """Warn of each file whose certificate ends soon."""
+    for line in endings.of_files(server, datetime.now(UTC)):
+        pulumi.warn(line)
 
 
 def _local_daemon() -> bool:
@@ -138,11 +175,19 @@ def unusable(config: pulumi.Config) -> Iterator[str]:
             )
 
 
-def unusable_folders(server: ServerConfig, beside: Beside) -> Iterator[str]:
-    """Return each folder of this machine that a container could not use."""
-    path = server.storage.mail.host_path
-    if beside.local_daemon and path is not None and (reason := fault(path)):
-        yield f"server.storage.mail.hostPath: {reason}"
+def unusable_places(server: ServerConfig, beside: Beside) -> Iterator[str]:
+    """Return each folder of this machine that a container could not use, and memory that it has not got."""
+    if not beside.local_daemon:
+        return
+    mail = server.storage.mail
+    for key, path in (("hostPath", mail.host_path), ("driverOptions", mail.bound_folder())):
+        if path is not None and (reason := fault(path)):
+            yield f"server.storage.mail.{key}: {reason}"
+    if server.database.external is None and server.database.memory > FOLDS * memory_bytes():
+        yield (
+            f"server.database.memory: is {size_text(server.database.memory)}, and this machine has "
+            f"{memory_bytes() // MIB}M, so MySQL could not begin; write what the machine can give"
+        )
 
 
 def _value(text: str) -> Any:
@@ -164,9 +209,16 @@ def unpaired(server: ServerConfig, beside: Beside) -> Iterator[str]:
             server.database.external is not None,
         ),
         ("smarthostPassword", beside.smarthost_password, "smarthost.username", needs_smarthost),
+        (
+            "acmeCredentials",
+            beside.acme_credentials is not None,
+            "certificate.acme.dns",
+            (acme := server.acme()) is not None and acme.dns is not None,
+        ),
     )
     for key, present, setting, needed in pairs:
         if needed and not present:
-            yield f"mailinfra:{key}: is missing for server.{setting}; `pulumi config set --secret {key}`"
+            how = CREDENTIAL if key == "acmeCredentials" else key
+            yield f"mailinfra:{key}: is missing for server.{setting}; `pulumi config set --secret {how}`"
         if present and not needed:
             yield f"mailinfra:{key}: is of no use without server.{setting}; remove one or add the other"

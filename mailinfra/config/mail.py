@@ -1,18 +1,19 @@
 """What the mail service accepts, and through whom it is reached and sends.
 
-Owns limits, checks on arriving mail, webmail's reverse proxy and the smarthost. Does not own ports
-(network.py).
+Owns limits, checks on arriving mail and on what users hand in, forwards, webmail's reverse proxy and the
+smarthost. Does not own ports (network.py).
 """
 
 from collections.abc import Iterator, Sequence
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
 from mailinfra.config.certificate import CertificateConfig
 from mailinfra.config.model import Mistake, Model
-from mailinfra.config.mta_sts import MtaSts, mta_sts_mode
-from mailinfra.types import ByteSize, FilePath, HostName, LoginName, Port, Proxy, is_loopback
+from mailinfra.config.mta_sts import MtaSts
+from mailinfra.types import ByteSize, FilePath, HostName, LoginName, Port, Proxy, is_loopback, off_as_a_word
 
 LEAST_MESSAGE = 64 * 1024
 """Bytes that every server must take: RFC 5321, section 4.5.3.1.7."""
@@ -80,13 +81,39 @@ class ReceivingConfig(Model):
     """Whether the domains of senders must exist in DNS; false where no resolver knows them, as on a
     laptop."""
 
-    mta_sts: Annotated[MtaSts, Field(strict=False), BeforeValidator(mta_sts_mode)] = Field(
+    mta_sts: Annotated[MtaSts, Field(strict=False), BeforeValidator(off_as_a_word)] = Field(
         default=MtaSts.OFF, examples=["testing"]
     )
     """Whether a policy (MTA-STS, RFC 8461) tells other servers to hand in mail over verified TLS alone. In
     mode `testing` they deliver all the same and report what would fail. `certificate` and webmail's have to
     be a public CA's, and the latter names `mta-sts.` of each domain, or the reverse proxy in front of
     webmail has that name. docs/operations.md says how to begin and how to end."""
+
+
+class HeaderFrom(StrEnum):
+    """Whose address may stand in the header From of what a user hands in."""
+
+    OWN = "own"
+    ANY = "any"
+
+
+class SendingConfig(Model):
+    """Checks on what users hand in, beside the sender of the envelope, which is always one of their own."""
+
+    header_from: Annotated[HeaderFrom, Field(strict=False)] = Field(default=HeaderFrom.OWN, examples=["any"])
+    """Whose address may stand in the headers From, Sender and Resent-From. `own`: what the user may send as,
+    their mailbox, its aliases and details; anything else is refused, and so is what mail programs read in
+    different ways. `any`: everybody's; a colleague's is then signed as well. docs/operations.md says what
+    is refused, and to whom."""
+
+
+class ForwardingConfig(Model):
+    """What becomes of mail that an alias leads to other servers."""
+
+    rewrite_sender: bool = True
+    """Whether it leaves with a sender at `hostname` (SRS), through which bounces find the way back: the SPF
+    record of the sender's own domain does not name this server, and some receivers refuse it then. From, and
+    all else that people see, stays."""
 
 
 class WebmailConfig(Model):

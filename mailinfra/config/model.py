@@ -110,23 +110,25 @@ class Model(BaseModel):
 
 
 class ListOrWord:
-    """In an `Annotated[Items[X], ListOrWord("host")]`: a person may write the word for the empty list."""
+    """In an `Annotated[Items[X] | None, ListOrWord("host", none="root")]`: a person may write the first word
+    for the empty list, and the second one for None."""
 
-    def __init__(self, word: str) -> None:
-        self.word = word
+    def __init__(self, word: str, none: str) -> None:
+        self.word, self.none = word, none
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
         def parse(value: Any) -> Any:
-            if value == self.word:
-                return []
-            if isinstance(value, str):
-                raise ValueError(f"must be {self.word!r} or a list")
+            if value in (self.word, self.none):
+                return [] if value == self.word else None
+            if value is None or isinstance(value, str):
+                raise ValueError(f"must be {self.word!r}, {self.none!r} or a list")
             return value
 
         return core_schema.no_info_before_validator_function(parse, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> Any:
-        return {"anyOf": [{"const": self.word}, handler(schema)]}
+        lists = [one for one in handler(schema)["anyOf"] if one != {"type": "null"}]
+        return {"anyOf": [{"const": self.word}, {"const": self.none}, *lists]}
 
 
 class Word:

@@ -16,11 +16,6 @@ class MtaSts(StrEnum):
     ENFORCE = "enforce"
 
 
-def mta_sts_mode(value: object) -> object:
-    """Return `off` for `false`, which is what YAML makes of the word; anything else as it is."""
-    return MtaSts.OFF.value if value is False else value
-
-
 MAX_AGE = {MtaSts.TESTING: 86_400, MtaSts.ENFORCE: 604_800}
 """Mode -> seconds for which others remember the policy: a day while it is tried, a week when it holds."""
 

@@ -10,7 +10,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pydantic import Field
 
 from mailinfra.config.model import Mistake, Model
-from mailinfra.types import Port, PortOrOff, Subnet4, Subnet6
+from mailinfra.types import Port, PortOrOff, Subnet4, Subnet6, nobodys
 
 FRONT, INNER, DATABASE, DEPLOYMENT = NETWORKS = ("front", "inner", "database", "deployment")
 """The networks of one stack. The order is that of the quarters of its subnet, and part of every stack."""
@@ -109,4 +109,6 @@ class NetworkConfig(Model):
 
 def _usable(network: IPv4Network | IPv6Network) -> bool:
     first = network.network_address
-    return not (first.is_loopback or first.is_multicast or first.is_unspecified or first.is_link_local)
+    if first.is_loopback or first.is_unspecified or first.is_link_local:
+        return False
+    return nobodys(str(first)) is None

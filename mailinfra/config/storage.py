@@ -3,6 +3,7 @@
 Owns which choices go together. Does not own volumes or servers (components/).
 """
 
+import re
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import PurePosixPath
@@ -14,6 +15,14 @@ from mailinfra.config.model import Mistake, Model
 from mailinfra.types import MIB, ByteSize, FilePath, HostName, LoginName, OnDestroy, Port, is_loopback
 
 LEAST_DATABASE_MEMORY = 256 * MIB
+
+DRIVER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./:-]*")
+
+LOCAL_OPTIONS = {"type", "device", "o", "size"}
+"""What Docker's own driver takes (https://docs.docker.com/reference/cli/docker/volume/create/)."""
+
+IN_MEMORY = {"tmpfs", "ramfs"}
+"""File systems that forget all as soon as nobody uses them: at each restart of Dovecot."""
 
 
 class Databases(StrEnum):
@@ -96,8 +105,36 @@ class MailStorageConfig(Model):
     """Options of the volume driver, for example of an NFS share. Others, and another driver, are another
     volume: no mail moves along."""
 
+    def bound_folder(self) -> str | None:
+        """Return the folder of the Docker host that a local volume is another name of, if it is one."""
+        words = self.driver_options.get("o", "").split(",")
+        is_bound = self.driver == "local" and not {"bind", "rbind"}.isdisjoint(words)
+        return self.driver_options.get("device") if is_bound else None
+
+    def _options(self) -> Iterator[str]:
+        """Return what Docker, or the mount that it makes, refuses of a local volume's options; it would say
+        so when the volume is made, or only when Dovecot begins."""
+        given, words = self.driver_options, self.driver_options.get("o", "").split(",")
+        if strange := sorted(set(given) - LOCAL_OPTIONS):
+            yield f"holds {strange[0]!r}, and a local volume has 'type', 'device' and 'o' alone; remove it"
+        if missing := [key for key in ("type", "device") if not given.get(key)]:
+            yield (
+                f"has no {missing[0]!r}, which a local volume needs with the others, as in a line of "
+                "/etc/fstab; add it, or remove them all"
+            )
+        elif given["type"] in ("nfs", "nfs4") and not any(word.startswith("addr=") for word in words):
+            yield "has no 'addr=' in 'o', so nobody knows whose share it is; add the server's address there"
+        if "ro" in words:
+            yield "mounts read-only ('ro' in 'o'), and no mail could be delivered; write 'rw'"
+
     def contradictions(self) -> Iterator[Mistake]:
-        """Return a path that Docker cannot mount, or two places for one mail."""
+        """Return a path that Docker cannot mount, two places for one mail, or a volume that is none."""
+        if not DRIVER.fullmatch(self.driver):
+            reason = "is not a volume driver's name; write 'local', or one that docker plugin ls shows"
+            yield Mistake(place=("driver",), reason=reason, given=self.driver)
+        elif self.driver == "local" and self.driver_options and self.host_path is None:
+            for reason in self._options():
+                yield Mistake(place=("driverOptions",), reason=reason)
         if self.host_path is None:
             return
         path = PurePosixPath(self.host_path)
@@ -121,3 +158,13 @@ class StorageConfig(Model):
 
     mail: MailStorageConfig = MailStorageConfig()
     """Where the mail lies."""
+
+    def contradictions(self) -> Iterator[Mistake]:
+        """Return mail that shall be kept and lies in memory."""
+        kind = self.mail.driver_options.get("type")
+        if self.mail.driver == "local" and kind in IN_MEMORY and self.on_destroy is not OnDestroy.DELETE:
+            reason = (
+                f"is memory ({kind}), and all mail is gone when Dovecot restarts; name a disk, or write "
+                "'onDestroy: delete' for a throw-away stack"
+            )
+            yield Mistake(place=("mail", "driverOptions"), reason=reason, about=("onDestroy",))

@@ -34,16 +34,22 @@ _FILLING = "/mailinfra"
 
 
 def ulimits() -> list[docker.ContainerUlimitArgs]:
-    """Return what every container may have open and running."""
+    """Return what every container may have open and running.
+
+    None leaves its memory behind when it crashes: the keys and passwords in it would lie in a volume, and in
+    each backup of that. The service file of Docker sets no bound (`LimitCORE=infinity`).
+    """
     return [
         docker.ContainerUlimitArgs(name="nofile", soft=OPEN_FILES, hard=OPEN_FILES),
         docker.ContainerUlimitArgs(name="nproc", soft=PROCESSES, hard=PROCESSES),
+        docker.ContainerUlimitArgs(name="core", soft=0, hard=0),
     ]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Folder:
-    """A read-only folder of rendered files; each is a volume of its own, named by what it holds."""
+    """A read-only folder of rendered files; each is a volume of its own, named by what it holds, or by which
+    files it holds where they are read anew."""
 
     path: str
     """Absolute path in the container."""
@@ -56,6 +62,10 @@ class Folder:
 
     executable: bool = False
     """Whether the files are programs."""
+
+    reread: bool = False
+    """Whether the daemon notices by itself that a file has changed, and reads it anew: then its container
+    stays. Another set of files is another folder all the same."""
 
     root_only: Collection[str] = ()
     """Files that no user but root may read, named as in `files`; one that is not there is no mistake."""
@@ -98,7 +108,8 @@ class Volumes:
         mark = Output.secret if folder.secret else Output.from_input
         files = {path: mark(text) for path, text in sorted(folder.files.items())}
         # The name tells nothing of a secret: every secret folder holds a key or a generated password.
-        content = Output.unsecret(Output.all(**files).apply(digest))
+        named_by = dict.fromkeys(files, "") if folder.reread else files
+        content = Output.unsecret(Output.all(**named_by).apply(digest))
         before = ResourceOptions.merge(
             child, ResourceOptions(delete_before_replace=False, replace_on_changes=NEVER_UPDATED)
         )
@@ -136,5 +147,6 @@ class Volumes:
             ],
             opts=before,
         )
+        # A name that is there already waits for nothing: another filler writes over its files.
         source = Output.all(volume.name, filler.name).apply(lambda known: str(known[0]))
         return docker.ContainerMountArgs(type="volume", source=source, target=folder.path, read_only=True)

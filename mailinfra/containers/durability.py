@@ -23,11 +23,11 @@ def durable(on_destroy: OnDestroy) -> ResourceOptions:
             return ResourceOptions()
 
 
-LEARNED, CACHE = "-learned", "-cache"
+LEARNED, CACHE, ISSUED = "-learned", "-cache", "-issued"
 """Ends of the names of volumes that hold nothing which a person wrote or was sent."""
 
 
 def learned(on_destroy: OnDestroy) -> ResourceOptions:
-    """Return the options of a resource that holds what a daemon learned: kept as data of users is, and never
-    protected, for a setting that leaves the daemon out has to be able to let go of it."""
+    """Return the options of a resource that holds what a daemon learned, or a CA gave: kept as data of users
+    is, and never protected, for a setting that leaves the daemon out has to be able to let go of it."""
     return ResourceOptions(retain_on_delete=on_destroy is not OnDestroy.DELETE)

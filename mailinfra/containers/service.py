@@ -21,7 +21,7 @@ from mailinfra.containers.place import Place, PublishedPort
 
 @dataclass(frozen=True, kw_only=True)
 class Mount:
-    """A writable place that outlives the container."""
+    """A place that outlives the container."""
 
     path: str
     """Absolute path in the container."""
@@ -31,6 +31,33 @@ class Mount:
 
     host: bool = False
     """Whether `source` is a folder of the Docker host."""
+
+    read_only: bool = False
+    """Whether another container writes there, and this one does not."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Renewed:
+    """A certificate that another container renews, or hands on whenever its files are others."""
+
+    volume: Input[str]
+    """Docker's name of where it lies; known once there is something to show."""
+
+    group: int
+    """Who may read it."""
+
+    challenges: bool = False
+    """Whether what proves to a CA that the name is ours lies there, too."""
+
+    path = "/tls"
+    """Where it is mounted; `current` there is a link to the folder of the pair that is to be shown."""
+
+
+def from_another(renewed: Renewed | None) -> list[Mount]:
+    """Return the mount of who shows a renewed certificate."""
+    if renewed is None:
+        return []
+    return [Mount(path=renewed.path, source=renewed.volume, read_only=True)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +99,9 @@ class ServiceArgs:
     user: str | None = None
     """`uid:gid`; None for the image's own."""
 
+    groups: Sequence[int] = ()
+    """Further groups of its processes: whose files they may read."""
+
     capabilities: Sequence[str] = ()
     """What is added after all are dropped; without the `CAP_` prefix a refresh replaces the container."""
 
@@ -81,7 +111,7 @@ class ServiceArgs:
     command: Sequence[str] | None = None
     """Arguments in place of the image's own."""
 
-    resolvers: Sequence[str] = ()
+    resolvers: Sequence[Input[str]] = ()
     """DNS servers in place of the engine's."""
 
     init: bool = False
@@ -114,7 +144,10 @@ class Service(ComponentResource):
         mounts = [volumes.mount(name, folder, child) for folder in args.folders]
         mounts += [
             docker.ContainerMountArgs(
-                type="bind" if mount.host else "volume", source=mount.source, target=mount.path
+                type="bind" if mount.host else "volume",
+                source=mount.source,
+                target=mount.path,
+                read_only=mount.read_only or None,
             )
             for mount in args.mounts
         ]
@@ -195,6 +228,7 @@ def hardened(
         hostname=place.alias,
         command=list(args.command) if args.command is not None else None,
         user=args.user,
+        group_adds=[str(group) for group in args.groups] or None,
         envs=[Output.format("{}={}", key, value) for key, value in sorted(args.environment.items())],
         networks_advanced=[
             docker.ContainerNetworksAdvancedArgs(
@@ -204,7 +238,10 @@ def hardened(
                 ipv6_address=each.address6,
             )
             for each in place.attachments
-        ],
+        ]
+        or None,
+        # Whoever is in no network of ours is in none at all: Docker's own reaches everything.
+        network_mode=None if place.attachments else "none",
         dns=list(args.resolvers) or None,
         ports=[
             docker.ContainerPortArgs(

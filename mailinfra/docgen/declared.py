@@ -87,8 +87,14 @@ class Container:
     environment: Mapping[str, str]
     """Variable -> value."""
 
+    asks: Sequence[str]
+    """Addresses of the DNS servers that Docker asks on its behalf, where it is told."""
+
     memory_mib: int
     """Memory limit."""
+
+
+DNS = 53
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,6 +165,7 @@ def containers(settings: Mapping[str, Any]) -> list[Container]:
                 data={one["source"]: one["target"] for one in each["mounts"] if not one.get("readOnly")},
                 files=files,
                 environment=dict(variable.split("=", 1) for variable in each["envs"]),
+                asks=each.get("dns") or [],
                 memory_mib=int(each["memory"]),
             )
         )
@@ -179,6 +186,8 @@ def links(found: Sequence[Container]) -> list[Link]:
 
 
 def _ports(client: Container, peer: str) -> Iterator[int]:
+    if peer in client.asks:
+        yield DNS
     for text in client.files.values():
         for pattern in ADDRESSED:
             yield from map(int, re.findall(pattern.format(peer=re.escape(peer)), text))
@@ -255,6 +264,8 @@ class _Listener(mocks.Mocks):
         computed = {**dict.fromkeys(COMPUTED, args.name), "initialPasswords": {}}
         if args.typ == PRIVATE_KEY:
             computed |= sample_key(args.inputs["algorithm"], args.name)
+        if args.typ == "mailinfra:index:Kept":
+            computed["kept"] = args.inputs["candidate"]
         return args.name, {**computed, **args.inputs}
 
 

@@ -12,6 +12,7 @@ KINDS = {
     "host": "name or IP address",
     "idn-email": "mail address",
     "ip-address": "IP address",
+    "sender": "mail address, or domain name",
     "proxy": "`host`, an IP address or a subnet",
     "ipv4-subnet": "IPv4 subnet",
     "ipv6-subnet": "IPv6 subnet",
@@ -54,6 +55,8 @@ Secrets never stand in `mailinfra:server`. Each has a key of its own beside it, 
   generated password, which `pulumi stack output mailboxes --show-secrets` tells.
 - `mailinfra:databasePassword`, the administrator's, with `database.external`.
 - `mailinfra:smarthostPassword`, with `smarthost.username`.
+- `mailinfra:acmeCredentials`, with `certificate.acme.dns`, an object of the provider's variables:
+  `pulumi config set --secret --path 'mailinfra:acmeCredentials["CF_DNS_API_TOKEN"]'`.
 
 Accepted hashes, also under LDAP's `{CRYPT}` or without a prefix: `{ARGON2ID}` and `{ARGON2I}` (up to 64
 MiB of memory, 16 iterations and 8 lanes), yescrypt, gost-yescrypt and scrypt of `/etc/shadow` (up to 64
@@ -132,7 +135,7 @@ def _kind(field: dict[str, Any], definitions: dict[str, Any], where: str) -> str
     match field["type"]:
         case "array":
             return f"list: {_kind(field['items'], definitions, where)}"
-        case "integer":
+        case "integer" | "number":
             return f"number, {field['minimum']} to {field['maximum']}"
         case "boolean":
             return "`true` or `false`"

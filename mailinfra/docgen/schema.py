@@ -19,6 +19,7 @@ SECRETS = {
     "passwords": "Secret object: address -> password, or hash from another system.",
     "databasePassword": "Secret: password of the external database's administrator.",
     "smarthostPassword": "Secret: password at the smarthost.",
+    "acmeCredentials": "Secret object: variable of who serves the zone -> its text.",
 }
 
 
@@ -30,7 +31,7 @@ def stack_schema() -> dict[str, Any]:
     for key, description in SECRETS.items():
         secure = {"required": ["secure"], "properties": {"secure": {"type": "string"}}}
         properties[f"mailinfra:{key}"] = {"type": "object", "description": description}
-        if key != "passwords":
+        if key not in {"passwords", "acmeCredentials"}:
             properties[f"mailinfra:{key}"] |= secure
     return {
         "$schema": DIALECT,

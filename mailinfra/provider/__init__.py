@@ -2,6 +2,6 @@
 
 Runs as a process of its own, started by the engine through plugins/pulumi-resource-mailinfra. It imports
 nothing of the program but the ground of both: addresses.py, chains.py, hashes.py. The program imports two
-modules of it: mysql_users.py, for a hook that drops stale users (components/database/stale_users.py), and
+modules of it: mysql_users.py, for the hooks of MySQL's users (components/database/user_hooks.py), and
 password_changes.py, for the names of the procedures that webmail may call.
 """

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pymysql
-from sqlalchemy import Connection, CursorResult
+from sqlalchemy import Connection, CursorResult, text
 from sqlalchemy.exc import DBAPIError
 
 from mailinfra.provider.database import connected
@@ -101,6 +101,43 @@ def _quoted(place: str) -> str:
     kind, _, path = place.rpartition(" ")
     words = (word if word == "*" else f"`{word}`" for word in path.split("."))
     return f"{kind} {'.'.join(words)}".strip()
+
+
+def keep_password(connection: Mapping[str, Any], name: str, host: str, before: str, after: str) -> None:
+    """Let a user in with the password `after`, and with the one of `before` until `drop_old_passwords`.
+
+    The first statement changes nothing, unless this was done before and cut short: then it keeps the password
+    that the user's service has from being forgotten. A later change of the password, as the mysql provider's,
+    leaves the second one as it is.
+    """
+    if not (before.isalnum() and after.isalnum()):
+        raise ValueError(f"{name}@{host}: a password with more than letters and digits cannot be written")
+    with connected(connection) as link:
+        user = account(name, host)
+        # Of a user that is gone the mysql provider tells.
+        run(link, f"ALTER USER IF EXISTS {user} IDENTIFIED BY '{before}'")
+        run(link, f"ALTER USER IF EXISTS {user} IDENTIFIED BY '{after}' RETAIN CURRENT PASSWORD")
+
+
+def with_two_passwords(link: Connection, users: Mapping[str, str]) -> list[str]:
+    """Return those of `users` (name -> host) that are let in with an old password as well."""
+    return [
+        name
+        for name, host in users.items()
+        if link.execute(
+            text(
+                "SELECT 1 FROM mysql.user WHERE User = :name AND Host = :host "
+                "AND User_attributes ->> '$.additional_password' IS NOT NULL"
+            ),
+            {"name": name, "host": host},
+        ).scalar()
+    ]
+
+
+def drop_old_passwords(link: Connection, users: Mapping[str, str]) -> None:
+    """Let `users` (name -> host) in with their newest password alone."""
+    for name, host in users.items():
+        run(link, f"ALTER USER IF EXISTS {account(name, host)} DISCARD OLD PASSWORD")
 
 
 def drop_ours(connection: Mapping[str, Any], name: str, host: str, databases: Sequence[str]) -> bool:

@@ -68,7 +68,10 @@ MODULES = {
     "mailinfra:index:Access": "mailinfra.provider.access",
     "mailinfra:index:Schema": "mailinfra.provider.schema",
     "mailinfra:index:Directory": "mailinfra.provider.directory",
+    "mailinfra:index:Kept": "mailinfra.provider.kept",
+    "mailinfra:index:KeptNames": "mailinfra.provider.kept_names",
     "mailinfra:index:Rights": "mailinfra.provider.rights",
+    "mailinfra:index:SinglePasswords": "mailinfra.provider.single_passwords",
 }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from mailinfra.provider.difference import differences
 from mailinfra.provider.errors import ProviderError
 from mailinfra.provider.plugin import Answer, Change
+from mailinfra.provider.values import missing
 
 Bag = dict[str, Any]
 
@@ -25,8 +26,7 @@ def identity(inputs: Bag) -> str:
 
 def check(inputs: Bag) -> tuple[Bag, list[tuple[str, str]]]:
     """Return the inputs as they are; the program's own classes write them."""
-    missing = [name for name in ("connection", "hosts", "rights") if not inputs.get(name)]
-    return inputs, [(name, "is missing; declare it") for name in missing]
+    return inputs, missing(inputs, ("connection", "hosts", "rights"))
 
 
 def diff(state: Bag, inputs: Bag) -> Change:

@@ -4,6 +4,7 @@ from typing import Any
 
 from mailinfra.provider.difference import differences
 from mailinfra.provider.plugin import Answer, Change
+from mailinfra.provider.values import missing
 
 Bag = dict[str, Any]
 
@@ -15,10 +16,7 @@ def identity(inputs: Bag) -> str:
 
 def check(inputs: Bag) -> tuple[Bag, list[tuple[str, str]]]:
     """Return the inputs as they are; the program's own classes write them."""
-    mistakes = [
-        (name, "is missing; declare it") for name in ("connection", "revision") if not inputs.get(name)
-    ]
-    return inputs, mistakes
+    return inputs, missing(inputs, ("connection", "revision"))
 
 
 def diff(state: Bag, inputs: Bag) -> Change:

@@ -5,13 +5,13 @@ out, by name, so that no answer depends on what the engine happened to mark. The
 left out: with 10,000 mailboxes it takes most of the time of a call.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from google.protobuf.struct_pb2 import Struct, Value
 from pulumi.runtime.rpc import UNKNOWN, _special_secret_sig, _special_sig_key
 
-SECRET_NAMES = frozenset({"password", "passwords", "initialPasswords", "fingerprints"})
+SECRET_NAMES = frozenset({"password", "passwords", "initialPasswords", "fingerprints", "candidate", "kept"})
 """Properties of a resource, or of its connection, that are secret."""
 
 
@@ -54,6 +54,11 @@ def _marked(bag: Mapping[str, Any]) -> dict[str, Any]:
         else:
             result[name] = value
     return result
+
+
+def missing(inputs: Mapping[str, Any], names: Iterable[str]) -> list[tuple[str, str]]:
+    """Return which of `names` the inputs lack, each with what to do, as `check` answers."""
+    return [(name, "is missing; declare it") for name in names if not inputs.get(name)]
 
 
 def is_known(value: Any) -> bool:

@@ -6,6 +6,9 @@ Owns what they answer. Does not own the machine around them (conftest.py).
 import json
 from typing import Any
 
+import pytest
+
+from bootstrap import health, repair
 from bootstrap.engine import Engine
 from bootstrap.pulumi_cli import Pulumi
 from bootstrap.record import CONTAINER, NETWORK, USER, VOLUME
@@ -16,7 +19,7 @@ case "$*" in
   "ps --quiet --no-trunc --all --filter label=mailinfra.stack=mailinfra-dev") cat ours ;;
   "ps --quiet --no-trunc") cat running ;;
   inspect*) for id in "$@"; do if [ -e "$id.json" ]; then cat "$id.json"; fi; done ;;
-  "network ls"*) cat *.network 2>/dev/null ;;
+  "network ls"*) cat *.network 2>/dev/null || true ;;
   "network rm"*) rm -f "$3.network" ;;
   rm*) rm -f "$4.json" ;;
   "volume ls"*) cat volumes ;;
@@ -45,10 +48,12 @@ def resource(token: str, name: str, identity: str, **more: Any) -> dict[str, Any
     return {"type": token, "urn": urn(token, name), "id": identity, "custom": True, "inputs": {}, **more}
 
 
-def daemon(service: str, identity: str, **more: Any) -> dict[str, Any]:
-    """Return the container of a daemon, as the state has it."""
-    labels = [{"label": "mailinfra.service", "value": service}]
-    return resource(CONTAINER, f"mail-{service}", identity, inputs={"labels": labels}, **more)
+def daemon(
+    service: str, identity: str, declared: dict[str, Any] | None = None, **more: Any
+) -> dict[str, Any]:
+    """Return the container of a daemon, as the state has it; `declared` are further inputs."""
+    inputs = {"labels": [{"label": "mailinfra.service", "value": service}], **(declared or {})}
+    return resource(CONTAINER, f"mail-{service}", identity, inputs=inputs, **more)
 
 
 def user(name: str) -> dict[str, Any]:
@@ -89,6 +94,8 @@ class Harbour:
         stack: str = "dev",
         ports: dict[str, str] | None = None,
         later: str = "",
+        networks: dict[str, str] | None = None,
+        host: dict[str, Any] | None = None,
     ) -> None:
         """Give Docker a container; `comes_back` is whether it is healthy once it is started.
 
@@ -111,8 +118,13 @@ class Harbour:
                     "25/tcp": [
                         {"HostIp": address, "HostPort": port} for address, port in (ports or {}).items()
                     ]
-                }
+                },
+                "Networks": {
+                    network: {"IPAMConfig": {"IPv4Address": address}}
+                    for network, address in (networks or {}).items()
+                },
             },
+            "HostConfig": host or {},
         }
         (self.folder / (later or f"{identity}.json")).write_text(json.dumps(described) + "\n")
         if later:
@@ -173,6 +185,12 @@ MAIL = resource(
     outputs={"name": "mailinfra-dev-mail"},
 )
 FILES = resource(VOLUME, "mail-dovecot-etc", "mailinfra-dev-dovecot-etc-dovecot-0123456789abcdef")
+
+
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have nobody wait long for a daemon to recover."""
+    monkeypatch.setattr(repair, "RECOVER_SECONDS", 0.2)
+    monkeypatch.setattr(health, "POLL_SECONDS", 0.05)
 
 
 def whole(harbour: Harbour) -> None:

@@ -1,15 +1,18 @@
 """The commands behind make: thin, without tracebacks, and unknown to the product."""
 
 import ast
+import errno
 import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from bootstrap import checks, cli
+from bootstrap.lanes import ASIDE
 from bootstrap.problem import Problem
 from tests.bootstrap.conftest import World
 
@@ -36,6 +39,92 @@ def test_an_interrupt_ends_a_command_in_a_sentence(
     monkeypatch.setattr(cli, "ready", interrupted)
     assert cli.main(["preview"]) == 130
     assert "running it again goes on from here" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/data/passphrase"),
+            "/data/passphrase: No space left on device. Free some room there; running it",
+        ),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/data"),
+            "/data: Permission denied. Give this user",
+        ),
+        (
+            OSError(errno.EROFS, "Read-only file system", ".venv"),
+            ".venv: Read-only file system. Make it writable",
+        ),
+        (KeyError("endpoints"), "make itself has a bug: KeyError: 'endpoints'. Please report it with "),
+    ],
+)
+def test_what_nobody_expected_is_a_sentence_too(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    error: Exception,
+    said: str,
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "ready", fails)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cli.main(["up"]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith(f"\nStopped: {said}")
+    assert "Traceback" not in told
+    kept = tmp_path / "mailinfra/logs/make.log"
+    assert kept.exists() == isinstance(error, KeyError)
+
+
+TALKS = """
+import sys, threading
+from bootstrap import cli
+from bootstrap.endings import open_streams
+def talks(*_, **__):
+    from bootstrap.report import Report
+    report = Report(sys.stdout, 0.01)
+    with report.step("Need", "waiting"):
+        for _ in range(200):
+            report.say("x" * 4096)
+    sys.stdin.readline()
+    raise cli.Problem("nothing is wrong", "Go on")
+cli.ready = talks
+open_streams()
+sys.exit(cli.main(["status"]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("shell", "said"),
+    [
+        ("{} | head -1 > /dev/null", ""),
+        ("{} >&-", "\nStopped: nothing is wrong. Go on.\n"),
+        ("{} >&- <&-", "\nStopped: nothing is wrong. Go on.\n"),
+        (
+            "{} > /dev/full",
+            "\nStopped: what make writes to: No space left on device. Free some room there; running ",
+        ),
+        ("{} >&- 2>&-", ""),
+    ],
+)
+def test_who_does_not_read_gets_no_traceback(tmp_path: Path, shell: str, said: str) -> None:
+    program = tmp_path / "talks.py"
+    program.write_text(TALKS)
+    done = subprocess.run(
+        ["sh", "-c", shell.format(f"{sys.executable} {program}")],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr.startswith(said)
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
+    assert said or done.stderr == ""
 
 
 def test_every_make_target_is_a_command() -> None:
@@ -119,8 +208,8 @@ def test_a_failed_tier_fails_the_run_and_the_others_still_run(world: World) -> N
     machine = world.machine()
     assert checks.test(machine, machine.env, long=False) == 1
     assert len(world.calls) == len(checks.TIERS)
-    assert "accounts          FAILED in 0 s" in world.said
-    assert "e2e               passed in 0 s" in world.said
+    assert re.search(r"^accounts          FAILED in \d+ s$", world.said, re.MULTILINE)
+    assert re.search(r"^e2e               passed in \d+ s$", world.said, re.MULTILINE)
 
 
 @pytest.mark.parametrize("long", [True, False])
@@ -131,41 +220,77 @@ def test_tests_of_many_minutes_run_where_they_are_asked_for(world: World, long: 
     assert all(("-m not long" in call) is not long for call in world.calls)
 
 
-@pytest.mark.parametrize("pause", ["0.3", "60"])
-def test_a_long_run_says_how_far_it_is_and_leaves_pytests_words_as_they_are(
-    tmp_path: Path, pause: str
-) -> None:
-    folder = tmp_path / "tests/slow"
-    folder.mkdir(parents=True)
-    (folder.parent / "conftest.py").write_text("from tests.conftest import *\n")
-    (folder / "test_wait.py").write_text(
-        "import os, time\ndef test_first(): print('captured')\n"
+TOLD = re.compile(r"^\d\d:\d\d slow: (\d of \d) after \d+ s, now test_wait.py::(\w+)$", re.MULTILINE)
+
+
+def slow_run(folder: Path, pause: str, aside: int = 0) -> str:
+    """Return what pytest says of two tests, of which the second takes a second."""
+    tests = folder / "tests/slow"
+    tests.mkdir(parents=True)
+    (tests.parent / "conftest.py").write_text("from tests.conftest import *\n")
+    (tests / "test_wait.py").write_text(
+        f"import os, time\ndef test_first():\n    print('captured')\n    assert {ASIDE!r} not in os.environ\n"
         "def test_second():\n    os.system('echo captured')\n    time.sleep(1)\n"
     )
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-o", f"progress_seconds={pause}", "--rootdir", ".", "tests"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **({ASIDE: str(aside)} if aside else {})},
+        pass_fds=[aside] if aside else [],
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    told = re.findall(
-        r"^\d\d:\d\d slow: (\d of \d) after \d s, now test_wait.py::(\w+)$", done.stdout, re.MULTILINE
-    )
-    assert set(told) == ({("1 of 2", "test_second")} if pause == "0.3" else set())
-    assert len(told) <= 3, "once in each pause"
     assert "captured" not in done.stdout
     assert re.search(r"^=+ 2 passed in ", done.stdout, re.MULTILINE)
+    return done.stdout
 
 
-def test_every_folder_of_tests_is_in_a_tier() -> None:
-    folders = {
-        path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and any(path.glob("test_*.py"))
-    }
-    named = {Path(argument).name for tier in checks.TIERS for argument in tier.arguments}
-    assert folders <= named | {"unit", "graph"}, "tests that no tier names never run"
+@pytest.mark.parametrize("pause", ["0.3", "60"])
+def test_a_long_run_says_how_far_it_is_and_leaves_pytests_words_as_they_are(
+    tmp_path: Path, pause: str
+) -> None:
+    began = time.monotonic()
+    told = TOLD.findall(slow_run(tmp_path, pause))
+    assert set(told) == ({("1 of 2", "test_second")} if pause == "0.3" else set())
+    assert len(told) <= (time.monotonic() - began) / float(pause), "once in each pause"
+
+
+def test_a_tier_beside_another_says_how_far_it_is_where_it_is_read_at_once(tmp_path: Path) -> None:
+    with (tmp_path / "read").open("w") as read:
+        kept = slow_run(tmp_path, "0.3", read.fileno())
+    assert set(TOLD.findall((tmp_path / "read").read_text())) == {("1 of 2", "test_second")}
+    assert not TOLD.findall(kept)
+
+
+BROWSER = re.compile(r"^ *(from|import) .*(playwright|\bbrowser\b)", re.MULTILINE)
+
+
+def files_of(tier: checks.Tier) -> set[Path]:
+    """Return the files of tests that a tier runs."""
+    named = [ROOT / word for word in tier.arguments if not word.startswith("--")]
+    left_out = {ROOT / word.removeprefix("--ignore=") for word in tier.arguments if word.startswith("--")}
+    found: set[Path] = set()
+    for path in named or [ROOT / "tests/unit", ROOT / "tests/graph"]:
+        assert path.exists(), path
+        found |= {path} if path.suffix else set(path.rglob("test_*.py"))
+    return found - left_out
+
+
+def test_every_file_of_tests_is_in_one_tier() -> None:
+    named = sorted(file for tier in checks.TIERS for file in files_of(tier))
+    assert named == sorted((ROOT / "tests").rglob("test_*.py")), "tests that no tier names never run"
+
+
+def test_nothing_runs_beside_a_browser() -> None:
+    with_browser = []
+    for stage in checks.STAGES:
+        files = [file for lane in stage for tier in lane for file in files_of(tier)]
+        found = [file for file in files if BROWSER.search(file.read_text())]
+        assert len(stage) == 1 or not found, f"{found[0]}: it gives up when a container beside it begins"
+        with_browser += found
+    assert with_browser, "the control: there are tests with one"
 
 
 def test_a_failed_check_fails_the_run_and_is_named(world: World) -> None:

@@ -52,6 +52,19 @@ def test_a_daemon_elsewhere_that_is_silent_is_never_replaced_by_one_here(world: 
         bring_docker(world.machine(DOCKER_HOST="tcp://192.0.2.9:2376"))
 
 
+def test_a_silent_context_is_never_replaced_by_a_daemon_here(world: World) -> None:
+    world.program("docker", SILENT)
+    world.program("dockerd")
+    silent = r"Docker's context far is the current one, .*docker context use default"
+    with pytest.raises(Problem, match=silent):
+        bring_docker(world.machine(DOCKER_CONTEXT="far"))
+    (world.home / ".docker").mkdir()
+    (world.home / ".docker/config.json").write_text('{"currentContext": "far"}')
+    with pytest.raises(Problem, match=silent):
+        bring_docker(world.machine())
+    assert not any(call.startswith("dockerd") for call in world.calls)
+
+
 def test_without_root_nothing_is_installed_or_started(world: World) -> None:
     world.program("docker", SILENT)
     world.program("apt-get")

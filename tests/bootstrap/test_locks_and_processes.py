@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import subprocess
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -169,6 +170,24 @@ def test_nobody_elses_process_is_ever_taken_for_one_left_behind(world: World, tm
     plugin(world, 13, "/usr/bin/psql", engine=5432, listens=False)
     process(world, 14)
     assert not left(world.machine())
+
+
+def test_the_sockets_of_others_are_not_looked_through(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugin(world, 11, "/plugins/pulumi-resource-docker", engine=40000, listens=True)
+    plugin(world, 12, "/plugins/pulumi-resource-docker", engine=40000, listens=False, cwd=tmp_path)
+    plugin(world, 13, "/usr/bin/psql", engine=5432, listens=False)
+    read: list[str] = []
+    real = processes.listeners
+
+    def listeners(tables: Path) -> Iterator[tuple[str, int, str]]:
+        read.append(tables.parent.name)
+        return real(tables)
+
+    monkeypatch.setattr(processes, "listeners", listeners)
+    assert not left(world.machine())
+    assert read == ["11"], "a table takes the kernel milliseconds, and a machine has hundreds of processes"
 
 
 def test_a_process_that_does_not_hear_the_polite_signal_is_ended_all_the_same(

@@ -1,13 +1,30 @@
 """What `make up`, `preview` and `destroy` say and return: never that a server is up which is not."""
 
+import json
+from pathlib import Path
+
 import pytest
 
-from bootstrap import cli, health, repair, summary
+from bootstrap import acme, cli, health, summary
 from bootstrap.environment import Environment
 from bootstrap.ready import Ready, updating
 from bootstrap.record import CONTAINER
 from tests.bootstrap.conftest import World
-from tests.bootstrap.harbour import DOVECOT, FILES, MAIL, MYSQL, NET, POSTFIX, Harbour, resource, whole
+from tests.bootstrap.harbour import (
+    DOVECOT,
+    FILES,
+    MAIL,
+    MYSQL,
+    NET,
+    POSTFIX,
+    PULUMI,
+    Harbour,
+    impatient,
+    resource,
+    whole,
+)
+from tests.bootstrap.test_status import REFUSED, RENEWAL
+from tests.canaries import Random, in_texts
 
 
 @pytest.fixture
@@ -15,8 +32,7 @@ def harbour(world: World, monkeypatch: pytest.MonkeyPatch) -> Harbour:
     made = Harbour(world)
     whole(made)
     monkeypatch.setenv("XDG_DATA_HOME", str(world.folder / "data"))
-    monkeypatch.setattr(repair, "RECOVER_SECONDS", 0.2)
-    monkeypatch.setattr(health, "POLL_SECONDS", 0.05)
+    impatient(monkeypatch)
     monkeypatch.setattr(health, "SETTLE_SECONDS", 0.3)
 
     def ready(machine: object, stack: str, *_: object) -> Ready:
@@ -113,10 +129,63 @@ def test_a_preview_says_what_make_up_puts_right_first(harbour: Harbour) -> None:
     assert [one.partition(" ")[0] for one in harbour.touched] == ["pulumi"], "a preview only looks"
 
 
+def test_a_preview_tells_how_it_is_about_the_certificate_by_acme(
+    harbour: Harbour, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call("preview")
+    assert "The certificate" not in harbour.world.said
+    monkeypatch.setattr(acme, "renewal", lambda machine, daemons: REFUSED if daemons else None)
+    call("preview")
+    assert (
+        "The certificate that is shown: of the stack's own CA, none by ACME yet, until" in harbour.world.said
+    )
+    assert "next try at 2026-11-26 12:15 UTC.\n" in harbour.world.said
+
+
+def test_make_up_names_the_ca_to_trust_until_there_is_a_certificate_by_acme(
+    harbour: Harbour, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trusted = {"type": "mailinfra:index:Certificates", "urn": "u", "outputs": {"trust": "own CA"}}
+    harbour.state(MYSQL, DOVECOT, POSTFIX, NET, MAIL, FILES, trusted)
+    monkeypatch.setattr(acme, "first", lambda *_: REFUSED)
+    call("up")
+    path = harbour.pulumi.machine.data / "dev-own-ca.pem"
+    assert f"CA until then   {path}" in harbour.world.said
+    assert path.read_text() == "own CA"
+    monkeypatch.setattr(acme, "first", lambda *_: RENEWAL)
+    harbour.world.output.truncate(0)
+    call("up")
+    assert "CA until then" not in harbour.world.said
+    assert not path.exists()
+
+
 def test_a_destroy_does_not_purge_where_make_was_told_not_to(harbour: Harbour) -> None:
     call("destroy", "--purge", "0")
     assert "Type the stack's name" not in harbour.world.said
     assert "pulumi destroy --yes --exclude-protected --stack dev" in harbour.world.calls
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("up",), ("up", "--diff", "1"), ("preview", "--diff", "1"), ("status",), ("destroy",), ("up", "fails")],
+    ids=" ".join,
+)
+def test_no_command_prints_a_password_that_it_reads(
+    harbour: Harbour, capfd: pytest.CaptureFixture[str], tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    password = Random("Aq7zR2mK9xW4pL6vT1nB8cY3dF5gH0jS")
+    output = {"mailboxes": {"alice@example.test": password}}
+    (harbour.folder / "outputs.json").write_text(json.dumps(output))
+    answers = PULUMI.format(folder=harbour.folder).replace('echo "{}"', f"cat {harbour.folder}/outputs.json")
+    harbour.world.program("pulumi", answers)
+    assert harbour.pulumi.outputs("dev") == output, "the control: it is there for whoever asks"
+    command, *options = words
+    if options == ["fails"]:
+        harbour.updates("exit 255")
+    call(command, *(word for word in options if word != "fails"))
+    out, error = capfd.readouterr()
+    said = {"report": harbour.world.said, "output": out, "error": error, "control": f"of alice: {password}"}
+    assert in_texts({"password": password}, said, tmp_path / "search") == {("password", "control")}
 
 
 def test_two_makes_do_not_update_one_stack_at_once(

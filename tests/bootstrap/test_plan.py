@@ -98,6 +98,13 @@ def test_a_setting_that_comes_or_goes_is_told() -> None:
     assert "smarthost.host: none -> relay.example.net" in said
 
 
+def test_a_setting_that_is_new_in_the_form_and_says_nothing_is_not_told() -> None:
+    said = words(changed(rotate={"all": ""}, filtering={"allowed": [], "dmarcReports": False}))
+    assert "  filtering.dmarcReports: none -> false\n" in said
+    assert "rotate" not in said
+    assert "allowed" not in said
+
+
 def test_a_state_from_before_settings_were_kept_says_so_and_the_rest() -> None:
     first = step("update", "::mail", {}, {"settings": SETTINGS})
     replaced = step(
@@ -133,6 +140,13 @@ def test_a_replaced_daemon_names_its_files_ports_and_pause_and_the_others_are_un
     for other in ("mysql", "dovecot", "webmail"):
         assert f"{other:<8} untouched" in said
     assert "olume" not in said, "volumes of files are told as files: nobody is to fear for mail"
+
+
+def test_files_that_a_daemon_reads_anew_are_told_and_it_does_not_pause() -> None:
+    old, new = filler("rspamd", "old-volume", "a\nb"), filler("rspamd", "old-volume", "a\nc")
+    said = words(step("replace", f"{CONTAINER}f", old, new))
+    assert "rspamd   changed while it runs: /etc/postfix/main.cf (1 line)" in said
+    assert "away" not in said
 
 
 def test_a_daemon_that_publishes_nothing_has_a_pause_and_no_ports() -> None:
@@ -273,6 +287,36 @@ def test_a_new_ca_cannot_be_undone() -> None:
     assert "every mail program and browser has to trust it anew" in said
 
 
+@pytest.mark.parametrize("op", ["replace", "delete"])
+def test_another_key_of_webmails_sessions_ends_them(op: str) -> None:
+    name = "mail-roundcube-session-key" if op == "replace" else "mail-roundcube-session-key-2"
+    said = words(step(op, f"$random:index/randomPassword:RandomPassword::{name}", {}, {}))
+    assert "sessions of webmail: everybody logs in again" in said
+    other = words(step(op, "$random:index/randomPassword:RandomPassword::mail-valkey-password", {}, {}))
+    assert "logs in again" not in other
+
+
+def test_a_new_certificate_is_told_with_the_end_of_the_old_one() -> None:
+    made = step(
+        "replace", "$tls:index/locallySignedCert:LocallySignedCert::mail-certificates-public-certificate"
+    )
+    old = {
+        "urn": made["urn"],
+        "type": "tls:index/locallySignedCert:LocallySignedCert",
+        "outputs": {"validityEndTime": "2028-11-26T10:00:00.5Z"},
+    }
+    said = words(made, resources=[*state(), old])
+    assert "  a new certificate: for the public ports; the old one ends on 2028-11-26\n" in said
+
+
+def test_each_new_certificate_is_told_by_who_shows_it() -> None:
+    names = ("public", "older", "webmail", "inner", "inner-mail", "of somebody else")
+    signed = "$tls:index/locallySignedCert:LocallySignedCert::mail-certificates-"
+    said = words(*(step("replace", f"{signed}{name}-certificate", {}, {}) for name in names))
+    lines = [line for line in said.splitlines() if "a new certificate" in line]
+    assert len(set(lines)) == len(names)
+
+
 def test_a_new_stack_is_told_without_imports_and_warnings() -> None:
     warning = (
         "warning: The provider for this resource has inputs that are not known during preview.\nThis preview"
@@ -322,6 +366,36 @@ def test_an_error_that_nothing_explains_is_shown_as_it_is() -> None:
     assert plan(diagnostics=[{"severity": "error", "message": "error: preview failed"}]).errors == [
         "preview failed"
     ]
+
+
+PREMATURE = """error: Detected that /plugins/resource-mysql-v3.3.3/pulumi-resource-mysql exited prematurely.
+       This is *always* a bug in the provider. Please report the issue to the provider author as appropriate.
+       To assist with debugging we have dumped the STDOUT and STDERR streams of the plugin:
+{said}"""
+
+
+@pytest.mark.parametrize(
+    ("error", "who", "why"),
+    [
+        (PREMATURE.format(said=""), "pulumi-resource-mysql", "Somebody killed it"),
+        (PREMATURE.format(said="\npanic: no memory"), "pulumi-resource-mysql", "words:\npanic: no memory"),
+        (
+            "error: could not read plugin [/plugins/resource-tls-v5.6.2/pulumi-resource-tls]: exit status -1",
+            "pulumi-resource-tls",
+            "Somebody killed it",
+        ),
+        (
+            "error: an unhandled error occurred: program exited with non-zero exit code: -1",
+            "the program that declares the server",
+            "Somebody killed it",
+        ),
+    ],
+)
+def test_a_process_of_a_preview_that_was_killed_is_told_as_that(error: str, who: str, why: str) -> None:
+    (told,) = plan(diagnostics=[{"severity": "error", "message": error}]).errors
+    assert told.startswith(f"{who} ended in the middle. Nothing was changed; run the command again.")
+    assert why in told
+    assert "bug" not in told
 
 
 @pytest.mark.parametrize(
@@ -473,3 +547,108 @@ def test_a_machine_without_dns_is_not_asked() -> None:
 
 def test_other_edits_say_nothing_of_signatures() -> None:
     assert "Signatures" not in words(changed(limits={"recipients": 150}))
+
+
+# --- the key on port 25
+
+OLD_KEY, NEW_KEY = f"3 1 1 {'0' * 64}", f"3 1 1 {'1' * 64}"
+OWN = "$mailinfra:index:Certificates$tls:index/privateKey:PrivateKey::mail-certificates-"
+
+
+def with_tlsa(*values: str) -> list[dict[str, Any]]:
+    """Return a state whose records name these keys."""
+    server, *made = state()
+    records = [{"type": "TLSA", "value": value} for value in values] + [{"type": "MX", "value": "x"}]
+    return [{**server, "outputs": {"dns_records": records}}, *made]
+
+
+def shown(*values: str) -> dict[str, Any]:
+    inputs = {"settings": SETTINGS, "tlsa": list(values)}
+    return step("update", "::mail", {"settings": SETTINGS}, inputs)
+
+
+def test_another_key_of_a_certificate_is_to_be_published_before_it_is_shown() -> None:
+    said = words(shown(NEW_KEY), resources=with_tlsa(OLD_KEY))
+    assert "another key on port 25: where your zone is signed" in said
+    assert f"_25._tcp.mail.example.test. 3600 IN TLSA {NEW_KEY}" in said
+    assert "Write this record beside the old one first" in said
+
+
+def test_a_key_that_stays_is_no_news() -> None:
+    assert "another key" not in words(shown(OLD_KEY), resources=with_tlsa(OLD_KEY))
+    assert "another key" not in words(shown(NEW_KEY), resources=with_tlsa()), "nothing was named before"
+
+
+def test_make_up_says_that_it_asks_the_dns_unless_that_is_off() -> None:
+    asked = "make up asks the DNS, and refuses where it has a record and not this one"
+    assert asked in words(shown(NEW_KEY), resources=with_tlsa(OLD_KEY))
+    off = {**SETTINGS, "receiving": {"checkDomains": False}}
+    silent = step("update", "::mail", {"settings": off}, {"settings": off, "tlsa": [NEW_KEY]})
+    assert asked not in words(silent, resources=with_tlsa(OLD_KEY))
+
+
+def test_what_the_dns_has_decides_whether_another_key_is_warned_of() -> None:
+    edit = plan(shown(NEW_KEY), resources=with_tlsa(OLD_KEY))
+    assert "another key" not in "\n".join(page(edit, named="")), "nobody compares"
+    said = "\n".join(page(edit, named=f"the DNS names {OLD_KEY}"))
+    assert (
+        f"asked just now: the DNS names {OLD_KEY}\n  make up asks again, and refuses while it is so" in said
+    )
+
+
+def test_without_a_record_of_the_stack_the_dns_is_asked_about_a_key_that_is_made() -> None:
+    """With somebody else's database acme alone knows its key."""
+    external = {**SETTINGS, "database": {"external": {"host": "db.example.test"}}}
+    edits = [step(op, f"{OWN}{key}", {}, {}) for op, key in (("create", "older-key"),)]
+    edits += [step("update", "::mail", {"settings": external}, {"settings": external})]
+    found = plan(*edits, resources=[*with_tlsa(), *own("public-key")[1:]])
+    assert ANOTHER in "\n".join(page(found)), "beside one that acme may never have shown"
+    assert ANOTHER not in "\n".join(page(found, named=""))
+
+
+def own(*keys: str) -> list[dict[str, Any]]:
+    """Return a state with these keys of our own, all of which its records name."""
+    return [*with_tlsa(OLD_KEY), *({"type": "tls", "urn": f"{START}{OWN}{key}"} for key in keys)]
+
+
+SECOND = "port 25 gets a second key, RSA, for servers that know no other"
+ANOTHER = "another key on port 25"
+
+
+@pytest.mark.parametrize(
+    ("there", "edits", "said"),
+    [
+        (["public-key"], {"create older-key"}, SECOND),
+        (["public-key-2"], {"create older-key-2"}, SECOND),
+        (["older-key"], {"create public-key"}, ANOTHER),
+        (["public-key"], {"create older-key", "delete public-key"}, ANOTHER),
+        (["public-key"], {"create older-key-2", "create public-key-2", "delete public-key"}, ANOTHER),
+        (["public-key", "older-key"], {"create older-key-2", "delete older-key"}, ANOTHER),
+        ([], {"create older-key", "create public-key"}, ANOTHER),
+        (["public-key", "older-key"], {"delete older-key"}, None),
+    ],
+    ids=[
+        "acme to own",
+        "acme to own, rotated before",
+        "acme with RSA to own",
+        "acme from ECDSA to RSA",
+        "acme to own, rotated with it",
+        "rotated",
+        "files to own",
+        "own to acme",
+    ],
+)
+def test_a_key_beside_the_one_that_stays_is_no_other_key(
+    there: list[str], edits: set[str], said: str | None
+) -> None:
+    steps = [step(op, f"{OWN}{key}", {}, {}) for op, key in map(str.split, sorted(edits))]
+    text = words(*steps, resources=own(*there))
+    assert {one for one in (SECOND, ANOTHER) if one in text} == ({said} if said else set())
+
+
+@pytest.mark.parametrize("key", ["public-key", "older-key", "public-key-2", "older-key-2026-11-26"])
+def test_a_key_of_our_own_that_is_made_anew_takes_the_record_along(key: str) -> None:
+    said = words(step("replace", f"{OWN}{key}", {}, {}), resources=with_tlsa(OLD_KEY))
+    assert "it is made by this very update: remove the record first" in said
+    inner = words(step("replace", f"{OWN}inner-key", {}, {}), resources=with_tlsa(OLD_KEY))
+    assert "another key" not in inner

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from bootstrap import holders
 from bootstrap.ports import require_free_ports, wanted_ports
@@ -139,3 +140,20 @@ def test_the_ports_of_the_committed_stacks_are_understood() -> None:
         wanted = list(wanted_ports(ROOT / f"Pulumi.{name}.yaml"))
         assert {key for key, _, _ in wanted} >= {"smtp", "imaps", "webmail", "database"}
         assert {address for _, address, _ in wanted} == {"127.0.0.1"}, "a laptop is not open to its network"
+
+
+def test_an_address_that_the_machine_has_not_got_is_refused_before_a_daemon_is_deleted(wish: Wish) -> None:
+    wish.want("192.0.2.99", 2525)
+    with pytest.raises(
+        Problem, match=r"on 192\.0\.2\.99, which this machine does not have\. Write one of its"
+    ):
+        wish.check()
+    wish.check("tcp://192.0.2.9:2376")
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1", "[localhost]", "[null]", "5", "['224.0.0.1']"])
+def test_a_mistake_in_addresses_is_left_to_the_program(tmp_path: Path, listen: str) -> None:
+    file = tmp_path / "Pulumi.dev.yaml"
+    file.write_text(f"config:\n  mailinfra:server:\n    listen: {listen}\n")
+    with pytest.raises(ValidationError):
+        list(wanted_ports(file))

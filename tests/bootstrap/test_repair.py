@@ -16,6 +16,7 @@ from tests.bootstrap.harbour import (
     POSTFIX,
     Harbour,
     daemon,
+    impatient,
     resource,
     urn,
     user,
@@ -25,8 +26,7 @@ from tests.bootstrap.harbour import (
 
 @pytest.fixture
 def harbour(world: World, monkeypatch: pytest.MonkeyPatch) -> Harbour:
-    monkeypatch.setattr(repair, "RECOVER_SECONDS", 0.2)
-    monkeypatch.setattr("bootstrap.health.POLL_SECONDS", 0.05)
+    impatient(monkeypatch)
     return Harbour(world)
 
 
@@ -189,6 +189,8 @@ def test_a_paused_daemon_goes_on(harbour: Harbour) -> None:
     whole(harbour)
     harbour.container("b2", "dovecot", status="paused", comes_back=True)
     assert "went on with dovecot (mail-dovecot-b2): it was paused" in put_right(harbour)
+    woken = [call for call in harbour.world.calls if "unpause" in call or "restart" in call]
+    assert woken == ["docker unpause b2", "docker restart b2"], "its word of health is from before the pause"
 
 
 def test_a_missing_daemon_is_forgotten_by_the_state_alone(harbour: Harbour) -> None:

@@ -11,9 +11,10 @@ from bootstrap import volumes
 from bootstrap.engine import Engine
 from bootstrap.problem import Problem
 from bootstrap.pulumi_cli import Absent, Pulumi, stack_file
-from bootstrap.record import VOLUME
-from bootstrap.summary import lines, write_certificate
+from bootstrap.record import VOLUME, Record
+from bootstrap.summary import lines, write_certificate, write_meanwhile
 from tests.bootstrap.conftest import World
+from tests.bootstrap.test_status import REFUSED, RENEWAL
 
 VOLUMES: list[dict[str, Any]] = [
     {"type": VOLUME, "outputs": {"name": "mailinfra-dev-mail"}, "retainOnDelete": True},
@@ -136,6 +137,19 @@ def test_the_summary_says_where_everything_is_and_no_password(tmp_path: Path) ->
     assert "swordfish" not in text
     assert "hunter2" not in text
     assert "pop3" not in text, "a protocol that is off is not offered"
+
+
+def test_the_stacks_own_ca_is_named_while_there_is_no_certificate_by_acme(tmp_path: Path) -> None:
+    path = tmp_path / "dev-own-ca.pem"
+    made = {"type": "mailinfra:index:Certificates", "outputs": {"trust": "own CA"}}
+    record = Record({"deployment": {"resources": [{"type": "pulumi:pulumi:Stack"}, made]}})
+    assert write_meanwhile(record, REFUSED, path) == path
+    assert path.read_text() == "own CA"
+    text = "\n".join(lines(OUTPUTS, stack="dev", certificate=None, renewal=REFUSED, meanwhile=path))
+    assert f"CA until then   {path}" in text
+    for renewal in (RENEWAL, None):
+        assert write_meanwhile(record, renewal, path) is None, "nobody has to trust it"
+        assert not path.exists()
 
 
 def test_the_summary_says_where_passwords_are_when_none_was_generated() -> None:

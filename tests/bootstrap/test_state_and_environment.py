@@ -9,6 +9,7 @@ import pytest
 
 from bootstrap.engine import Engine
 from bootstrap.environment import compose
+from bootstrap.files import PRIVATE, write_whole
 from bootstrap.plugins import Plugins
 from bootstrap.problem import Problem
 from bootstrap.state import bring_state
@@ -36,6 +37,28 @@ def test_an_empty_passphrase_is_refused_with_the_remedy(world: World) -> None:
     with pytest.raises(
         Problem, match=rf"{machine.data}/passphrase, is empty\. Put it back from a backup; if"
     ):
+        bring_state(machine)
+
+
+def test_a_passphrase_that_is_gone_is_not_replaced_while_states_need_it(world: World) -> None:
+    machine = world.machine()
+    stacks = machine.data / "state/.pulumi/stacks/mailinfra"
+    stacks.mkdir(parents=True)
+    (stacks / "cloud.json").write_text('{"secrets_providers": {"type": "cloud"}}')
+    bring_state(machine)
+    (machine.data / "passphrase").unlink()
+    (stacks / "prod.json").write_text('{"secrets_providers": {"type": "passphrase"}}')
+    with pytest.raises(
+        Problem, match=r"passphrase is gone, .* of prod are encrypted\. Put it back from a backup"
+    ):
+        bring_state(machine)
+    assert not (machine.data / "passphrase").exists()
+
+
+@pytest.mark.parametrize("named", ["nowhere", "."])
+def test_a_passphrase_that_cannot_be_read_is_told_before_pulumi_is_asked(world: World, named: str) -> None:
+    machine = world.machine(PULUMI_CONFIG_PASSPHRASE_FILE=str(world.home / named))
+    with pytest.raises(Problem, match=r"which cannot be read: .*\. Name the file with the passphrase"):
         bring_state(machine)
 
 
@@ -115,3 +138,34 @@ def test_a_shell_that_evaluates_the_lines_has_that_environment(world: World) -> 
         ["sh", "-c", script], capture_output=True, text=True, check=True
     ).stdout.splitlines()
     assert told == [env["PATH"], env["PULUMI_HOME"], env["PULUMI_BACKEND_URL"], "<>"]
+
+
+def test_an_empty_passphrase_file_of_the_users_own_is_refused(world: World) -> None:
+    named = world.home / "passphrase"
+    named.write_text("\n")
+    with pytest.raises(Problem, match=rf"names {named}, which is empty\. Write the passphrase into it, or"):
+        bring_state(world.machine(PULUMI_CONFIG_PASSPHRASE_FILE=str(named)))
+    assert "PULUMI_CONFIG_PASSPHRASE_FILE" not in bring_state(
+        world.machine(PULUMI_CONFIG_PASSPHRASE_FILE=str(named), PULUMI_CONFIG_PASSPHRASE="theirs")
+    ), "Pulumi looks at the other one first"
+
+
+@pytest.mark.parametrize("moment", ["flush", "fsync", "rename"])
+@pytest.mark.parametrize("before", [None, "before"])
+def test_a_file_is_written_whole_or_stays_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str | None, moment: str
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    path = tmp_path / "kept" / "dev.json"
+    if before is not None:
+        write_whole(path, before, PRIVATE)
+    place = {"flush": "os.fchmod", "fsync": "os.fsync", "rename": "pathlib.Path.rename"}[moment]
+    monkeypatch.setattr(place, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(path, "after")
+    monkeypatch.undo()
+    assert [one.read_text() for one in path.parent.iterdir()] == ([] if before is None else [before])
+    write_whole(path, "after", PRIVATE)
+    assert (path.read_text(), path.stat().st_mode & 0o777) == ("after", PRIVATE)

@@ -16,6 +16,7 @@ from typing import Any
 import pymysql
 from pymysql.cursors import Cursor
 
+from tests.e2e.clients import trusting
 from tests.e2e.server import Server
 from tests.e2e.stackfile import ACCOUNTS, BOB, PASSWORDS
 
@@ -132,10 +133,18 @@ def connected(server: Server) -> Iterator[Cursor]:
     Not as root: a data directory that outlived a `destroy` keeps root's password of before.
     """
     printed = server.stack.state("--show-secrets")
+    resources = json.loads(printed[printed.index("{") :])["deployment"]["resources"]
+    made = {each["urn"].rpartition("::")[2]: each.get("outputs") or {} for each in resources}
     (secret,) = [
-        resource["outputs"]["result"]["plaintext"]
-        for resource in json.loads(printed[printed.index("{") :])["deployment"]["resources"]
-        if resource["urn"].endswith("::mail-database-deploy-password")
+        outputs["result"]["plaintext"]
+        for name, outputs in made.items()
+        if name.startswith("mail-database-deploy-password")
+    ]
+    # The link to MySQL has a CA of this state, while mail programs trust one that outlives it.
+    (trusted,) = [
+        trusting(outputs["certPem"])
+        for name, outputs in made.items()
+        if name.startswith("mail-certificates-ca-certificate")
     ]
     with (
         closing(
@@ -145,7 +154,7 @@ def connected(server: Server) -> Iterator[Cursor]:
                 user="deploy",
                 password=json.loads(secret),
                 database="mail",
-                ssl=server.tls,
+                ssl=trusted,
                 autocommit=True,
             )
         ) as connection,

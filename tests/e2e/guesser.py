@@ -156,10 +156,19 @@ def _smtp(host: str, port: int, user: str, password: str) -> str:
     return WELCOME if code == 235 else f"{code} {text.decode()}"
 
 
-def _webmail(host: str, port: int, user: str, password: str) -> str:
-    opener = urllib.request.build_opener(
+def browsing() -> urllib.request.OpenerDirector:
+    """Return what asks webmail as one browser does, cookies and all."""
+    return urllib.request.build_opener(
         urllib.request.HTTPSHandler(context=TRUSTING), urllib.request.HTTPCookieProcessor()
     )
+
+
+def _webmail(host: str, port: int, user: str, password: str) -> str:
+    return enter(browsing(), host, port, user, password)
+
+
+def enter(opener: urllib.request.OpenerDirector, host: str, port: int, user: str, password: str) -> str:
+    """Log in to webmail; return `WELCOME`, or what it says instead."""
     url = f"https://{host}:{port}/?_task=login"
     token = re.search(r'name="_token" value="([^"]+)"', opener.open(url, timeout=PATIENCE).read().decode())
     if token is None:

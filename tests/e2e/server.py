@@ -7,13 +7,12 @@ driven (stack.py) or what is promised (the tests).
 import base64
 import imaplib
 import poplib
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import make_msgid
 from ssl import SSLContext
-from typing import Any, TypeVar
+from typing import Any
 
 from tests.e2e import transcript
 from tests.e2e.clients import Imap, Pop3, Smtp, trusting
@@ -22,8 +21,7 @@ from tests.e2e.ground.world import World
 from tests.e2e.stack import Stack
 from tests.e2e.stackfile import PASSWORDS, PROTOCOLS
 from tests.e2e.vantage import Vantage
-
-Found = TypeVar("Found")
+from tests.waiting import until
 
 INNER = dict(zip(PROTOCOLS, (25, 587, 465, 143, 993, 110, 995), strict=True))
 """Protocol -> port in the stack's own network."""
@@ -39,17 +37,6 @@ def letter(sender: str, to: str, text: str = "Hello there.\r\n", subject: str = 
     message["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])
     message.set_content(text)
     return message
-
-
-def until(find: Callable[[], Found | None], seconds: float, what: str) -> Found:
-    """Return what `find` returns as soon as it is something; fail with `what` after that many seconds."""
-    deadline = time.monotonic() + seconds
-    while True:
-        found = find()
-        if found:
-            return found
-        assert time.monotonic() < deadline, f"{what} not within {seconds} s"
-        time.sleep(0.2)
 
 
 class Server:

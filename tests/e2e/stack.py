@@ -5,6 +5,7 @@ Owns how the engine is called and what is left of a stack. Does not own what the
 
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -43,13 +44,13 @@ class Workspace:
                 shutil.copy2(ROOT / name, self.program / name)
         python = Path(sys.prefix)
         (self.program / ".venv").symlink_to(python)
-        state = folder / "state"
-        state.mkdir()
+        self.state = folder / "state"
+        self.state.mkdir()
         self.environment = {
             **{key: value for key, value in os.environ.items() if key not in {"ALL_PROXY", "all_proxy"}},
             "PATH": f"{python / 'bin'}{os.pathsep}{os.environ['PATH']}",
-            "PULUMI_BACKEND_URL": state.as_uri(),
-            "PULUMI_CONFIG_PASSPHRASE": "only a test",
+            "PULUMI_BACKEND_URL": self.state.as_uri(),
+            "PULUMI_CONFIG_PASSPHRASE": secrets.token_urlsafe(24),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         }
@@ -175,9 +176,13 @@ class Stack:
         return str(found.name)
 
     def healthy(self) -> set[str]:
-        """Return the services that prove their health now."""
-        found = self.containers().items()
-        return {name for name, one in found if one.attrs["State"]["Health"]["Status"] == "healthy"}
+        """Return the services that run and prove their health now."""
+        states = {name: one.attrs["State"] for name, one in self.containers().items()}
+        return {
+            name
+            for name, state in states.items()
+            if state["Status"] == "running" and state["Health"]["Status"] == "healthy"
+        }
 
     def journals(self, since: float = 0, tail: int | Literal["all"] = 200) -> dict[str, str]:
         """Return service -> the last lines that its container wrote since then, stopped ones included."""

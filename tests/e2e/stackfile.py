@@ -20,6 +20,10 @@ ROOT = Path(__file__).parents[2]
 
 PROTOCOLS = ("smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s")
 
+PORTS = range(26000, 32000)
+"""Below those that the system lends to clients, and apart from those of the tests that may run beside these:
+a port is free as well while the stack that it was chosen for is not up."""
+
 ALICE, BOB = "alice@example.test", "bob@example.test"
 DISABLED, SEND_ONLY, RECEIVE_ONLY = "carol@example.test", "printer@example.test", "archive@example.test"
 IMAP_ONLY, POP3_ONLY = "ida@example.test", "paul@example.test"
@@ -70,6 +74,8 @@ ACCOUNTS: dict[str, Any] = {
         {"address": "everyone@example.test", "targets": ["team@example.test", "sales@example.test"]},
         {"address": "quiet@example.test", "targets": [ALICE], "maySend": False},
         {"address": "abroad@example.test", "targets": [BOB], "forwards": ["friend@peer.test"]},
+        {"address": "unwanted@example.test", "forwards": ["refuse@peer.test"]},
+        {"address": "away@example.test", "forwards": ["elsewhere@peer.test"]},
     ],
 }
 
@@ -82,8 +88,9 @@ def shipped(name: str) -> dict[str, Any]:
 
 
 def suitable() -> dict[str, Any]:
-    """Return the shipped settings that suit this machine, without the filter: its tests switch it on."""
-    return {**_suitable(), "filtering": False}
+    """Return the shipped settings that suit this machine, without the filter and the resolver: the filter's
+    tests switch both on."""
+    return {**_suitable(), "filtering": False, "dnssec": "off"}
 
 
 def _suitable() -> dict[str, Any]:
@@ -99,9 +106,9 @@ def _suitable() -> dict[str, Any]:
     return offline
 
 
-def free_ports(names: list[str]) -> dict[str, int]:
-    """Return a free TCP port for each name, below those that the system lends to clients."""
-    free = (port for port in random.sample(range(20000, 32000), 1000) if _is_free(port))
+def free_ports(names: list[str], within: range = PORTS) -> dict[str, int]:
+    """Return a free TCP port for each name; `within` is for whoever may run beside these tests."""
+    free = (port for port in random.sample(within, 1000) if _is_free(port))
     return dict(zip(names, free, strict=False))
 
 

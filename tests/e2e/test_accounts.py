@@ -27,8 +27,9 @@ from tests.e2e.changes import (
     STRICT,
 )
 from tests.e2e.clients import Imap
-from tests.e2e.server import WRAPPED, Server, authenticate, until
+from tests.e2e.server import WRAPPED, Server, authenticate
 from tests.e2e.stackfile import ACCOUNTS, BOB, PASSWORDS
+from tests.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 

@@ -18,9 +18,10 @@ from mailinfra.containers.place import INNER_STEP
 from tests.e2e.browser import log_in, visit
 from tests.e2e.clients import Imap
 from tests.e2e.ground import addresses
-from tests.e2e.server import INNER, Server, until
+from tests.e2e.server import INNER, Server
 from tests.e2e.stackfile import ALICE, BOB
 from tests.e2e.vantage import Vantage
+from tests.waiting import until
 
 DAEMONS = (MYSQL, DOVECOT, POSTFIX, WEBMAIL)
 """Those of a stack without the filter."""

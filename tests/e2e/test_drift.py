@@ -15,9 +15,9 @@ import pymysql
 import pytest
 
 from tests.e2e.clients import Smtp, close_all
-from tests.e2e.server import until
 from tests.e2e.stack import EngineError, Stack
 from tests.e2e.vantage import Vantage
+from tests.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 

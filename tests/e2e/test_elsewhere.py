@@ -17,10 +17,11 @@ from tests.e2e.clients import Smtp
 from tests.e2e.ground import addresses
 from tests.e2e.ground.world import World
 from tests.e2e.ground.zones import HOSTNAME
-from tests.e2e.server import INNER, Server, until
+from tests.e2e.server import INNER, Server
 from tests.e2e.stack import EngineError, Stack
 from tests.e2e.stackfile import ALICE, BOB, PASSWORDS
 from tests.e2e.vantage import Vantage
+from tests.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 

@@ -21,8 +21,9 @@ from tests.e2e.conftest import tell
 from tests.e2e.ground.addresses import PEERS
 from tests.e2e.ground.mail import Received
 from tests.e2e.ground.zones import HOSTNAME
-from tests.e2e.server import WRAPPED, Server, authenticate, until
+from tests.e2e.server import WRAPPED, Server, authenticate
 from tests.e2e.stackfile import ALICE, BOB, DORA, ERIN, IMAP_ONLY, PROTOCOLS
+from tests.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 

@@ -8,10 +8,11 @@ import pytest
 from mailinfra.user_ids import DOVECOT
 from tests.e2e import load
 from tests.e2e.ground.zones import HOSTNAME
-from tests.e2e.server import Server, letter, until
+from tests.e2e.server import Server, letter
 from tests.e2e.stack import Stack
 from tests.e2e.stackfile import ALICE
 from tests.e2e.vantage import Vantage
+from tests.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 

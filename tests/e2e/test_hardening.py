@@ -12,8 +12,9 @@ from mailinfra.containers import labels
 from mailinfra.containers.config_volumes import OPEN_FILES, PROCESSES
 from mailinfra.user_ids import FIRST, HELPER, LAST, OWNED
 from tests.containers_page import places, table
-from tests.e2e.server import Server, until
+from tests.e2e.server import Server
 from tests.e2e.stackfile import ALICE
+from tests.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -60,6 +61,7 @@ def test_docker_holds_every_container_to_its_limits(server: Server) -> None:
         assert {each["Name"]: (each["Soft"], each["Hard"]) for each in host["Ulimits"]} == {
             "nofile": (OPEN_FILES, OPEN_FILES),
             "nproc": (PROCESSES, PROCESSES),
+            "core": (0, 0),
         }, one.name
         assert host["ReadonlyRootfs"] is not fills(one), one.name
         assert host["RestartPolicy"]["Name"] == ("no" if fills(one) else "unless-stopped"), one.name
@@ -132,6 +134,7 @@ def test_the_processes_have_the_limits_that_were_declared(server: Server) -> Non
         rows = {line[:26].strip(): line[26:].split()[:2] for line in limits.splitlines()[1:]}
         assert rows["Max open files"] == [str(OPEN_FILES)] * 2, name
         assert rows["Max processes"] == [str(PROCESSES)] * 2, name
+        assert rows["Max core file size"] == ["0", "0"], name
 
 
 def root_processes(container: Container) -> list[str]:
@@ -218,7 +221,7 @@ def readable(container: Container, user: str) -> set[str]:
 
 def test_nobody_reads_no_secret_of_postfix_and_postfix_no_key(server: Server) -> None:
     container = server.stack.containers()["postfix"]
-    assert readable(container, "root") == {"mysql", "older.key", "tls.key"}
+    assert readable(container, "root") == {"inner.key", "mysql", "older.key", "srs", "tls.key"}
     assert readable(container, "postfix") == {"mysql"}, "a key is read before the rights of root are given up"
     assert readable(container, "helper") == set()
     assert readable(container, "nobody") == set()

@@ -10,10 +10,11 @@ from bootstrap import owners
 from bootstrap.machine import Machine
 from bootstrap.report import Report
 from mailinfra.user_ids import OWNED
-from tests.e2e.server import Server, until
+from tests.e2e.server import Server
 from tests.e2e.stack import EngineError, Stack
 from tests.e2e.stackfile import ALICE, BOB, ERIN
 from tests.e2e.test_sending import deferred, reaches
+from tests.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 

@@ -29,8 +29,9 @@ from mailinfra.user_ids import DOVECOT
 from tests.e2e import stackfile
 from tests.e2e.conftest import tell
 from tests.e2e.ground import addresses
-from tests.e2e.server import letter, until
+from tests.e2e.server import letter
 from tests.e2e.stack import EngineError, Stack
+from tests.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200), pytest.mark.long]
 

@@ -9,9 +9,10 @@ import pytest
 
 from tests.e2e import browser, load
 from tests.e2e.clients import Imap
-from tests.e2e.server import Server, authenticate, letter, until
+from tests.e2e.server import Server, authenticate, letter
 from tests.e2e.stackfile import ALICE, BOB
 from tests.e2e.test_sending import reaches
+from tests.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from tests.e2e.clients import Imap
-from tests.e2e.server import Server, authenticate, letter, until
+from tests.e2e.server import Server, authenticate, letter
 from tests.e2e.stackfile import ALICE, BOB, DISABLED, ERIN, IMAP_ONLY, ODD, POP3_ONLY, RECEIVE_ONLY, SEND_ONLY
+from tests.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -318,14 +319,15 @@ def test_many_clients_of_one_mailbox_lose_nothing(server: Server) -> None:
     def write(mark: str) -> None:
         with server.imap(IMAP_ONLY) as client:
             for number in range(5):
-                message = letter(FRIEND, IMAP_ONLY, subject=f"{mark} {number}")
-                assert client.append("INBOX", "", imaplib.Time2Internaldate(0), message.as_bytes())[0] == "OK"
+                message = letter(FRIEND, IMAP_ONLY, subject=f"{mark} {number}").as_bytes()
+                assert client.append("Crowded", "", imaplib.Time2Internaldate(0), message)[0] == "OK"
 
-    with ThreadPoolExecutor(len(marks)) as pool:
-        list(pool.map(write, marks))
     with server.imap(IMAP_ONLY) as one, server.imap(IMAP_ONLY) as other:
-        one.select("INBOX")
-        other.select("INBOX")
+        assert one.create("Crowded")[0] == "OK"
+        with ThreadPoolExecutor(len(marks)) as pool:
+            list(pool.map(write, marks))
+        one.select("Crowded")
+        other.select("Crowded")
         assert len(one.search(None, "SUBJECT", "session-")[1][0].split()) == 50
         one.store("1", "+FLAGS", "(\\Flagged)")
         other.noop()

@@ -19,9 +19,9 @@ from docker.models.networks import Network
 from tests.accounts.server import certificate_files
 from tests.e2e import stackfile
 from tests.e2e.ground import addresses
-from tests.e2e.server import until
 from tests.e2e.stack import Stack
 from tests.e2e.stackfile import ROOT
+from tests.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900), pytest.mark.long]
 

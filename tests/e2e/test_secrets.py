@@ -1,21 +1,25 @@
-"""No password, key or hash is anywhere that people look: state, previews, Docker's own view, logs."""
+"""No password, key or hash is anywhere that people look: state, previews, Docker's own view, logs.
 
-import base64
+Owns what Pulumi says and keeps. What Docker keeps is searched where all containers are: test_filtering.py.
+"""
+
 import imaplib
-import json
+import os
 import poplib
+import tempfile
+import threading
 from collections.abc import Iterator
-from contextlib import suppress
-from typing import Any
-from urllib.parse import quote
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from secrets import token_urlsafe
 
 import pytest
 
-from mailinfra.components import dkim
-from mailinfra.containers import labels
-from tests.e2e.changes import sql
+from tests import canaries
+from tests.canaries import Random
+from tests.e2e.belongings import secrets
+from tests.e2e.places import Places
 from tests.e2e.server import Server, authenticate
-from tests.e2e.stack import Stack
 from tests.e2e.stackfile import ALICE, BOB, DISABLED, PASSWORDS
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -23,72 +27,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 NEVER_SET = "planned for alice: 4711"
 """A password that is declared in a preview alone."""
 
-
-def resources(server: Server) -> Iterator[dict[str, Any]]:
-    """Yield every resource of the state, secrets in the clear."""
-    printed = server.stack.state("--show-secrets")
-    yield from json.loads(printed[printed.index("{") :])["deployment"]["resources"]
-
-
-def clear(value: dict[str, Any]) -> str:
-    """Return the text of a secret in the state."""
-    return str(json.loads(value["plaintext"]))
-
-
-def secrets(server: Server) -> dict[str, str]:
-    """Return what it is -> its text, for every secret of the stack."""
-    found = {f"password of {address}": text for address, text in PASSWORDS.items()}
-    for address, text in server.outputs["mailboxes"].items():
-        found[f"generated password of {address}"] = str(text)
-    for resource in resources(server):
-        name, outputs = resource["urn"].rpartition("::")[2], resource.get("outputs", {})
-        if resource["type"] == "random:index/randomPassword:RandomPassword":
-            found[name] = clear(outputs["result"])
-        if resource["type"] == "tls:index/privateKey:PrivateKey":
-            # A line of what is private in it: RSA's begins with what stands in the public key, too.
-            lines = (pem := clear(outputs["privateKeyPem"])).splitlines()
-            found[name] = lines[-3 if outputs["algorithm"] == "RSA" else 1]
-            if outputs["algorithm"] == "ED25519":
-                found[f"{name} as the filter reads it"] = dkim.seed(pem)
-    for line in sql(server, "SELECT userid, password FROM users").splitlines():
-        user, _, stored = line.partition("\t")
-        found[f"hash of {user}"] = stored
-    found["any hash"] = "$argon2id$"
-    found["a password in a preview"] = NEVER_SET
-    return found
-
-
-def forms(text: str) -> set[str]:
-    """Return the ways in which a text may be written down."""
-    found = {text, quote(text), base64.b64encode(text.encode()).decode().rstrip("=")}
-    for ascii_only in (True, False):  # as JSON, and as JSON inside of JSON
-        once = json.dumps(text, ensure_ascii=ascii_only)[1:-1]
-        # Go, and so the engine, writes & < > as numbers: https://pkg.go.dev/encoding/json#HTMLEscape
-        html = once.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
-        found |= {
-            each for one in (once, html) for each in (one, json.dumps(one, ensure_ascii=ascii_only)[1:-1])
-        }
-    return found
-
-
-def leaks(known: dict[str, str], places: dict[str, str]) -> list[str]:
-    """Return which secret stands where."""
-    return [
-        f"{what} in {place}"
-        for what, text in known.items()
-        for place, written in places.items()
-        if any(form in written for form in forms(text))
-    ]
-
-
-def everywhere(stack: Stack) -> dict[str, str]:
-    """Return place -> what is to be seen of every container, those that only fill volumes included."""
-    found = {}
-    label = {"label": f"{labels.STACK}={stack.full_name}"}
-    for one in stack.docker.containers.list(all=True, filters=dict(label)):
-        found[f"docker inspect {one.name}"] = json.dumps(one.attrs)
-        found[f"docker logs {one.name}"] = one.logs().decode("utf-8", "replace")
-    return found
+SOWN = Random(token_urlsafe(24))
+"""What the search has to find in each place: no text that a checkout of these tests holds."""
 
 
 def fail_to_log_in(server: Server) -> None:
@@ -110,27 +50,98 @@ def preview(server: Server) -> str:
     server.stack.configure({**settings, "accounts": {**accounts, "mailboxes": owned}})
     server.stack.set_secret("passwords", {**PASSWORDS, ALICE: NEVER_SET, BOB: NEVER_SET})
     try:
-        return server.stack.preview("--refresh")
+        with arguments() as seen:
+            printed = server.stack.preview("--refresh", "--show-config", "--show-reads")
+        assert any("pulumi" in one for one in seen), "it looks at processes"
+        return "\n".join([printed, *seen])
     finally:
         server.stack.configure(settings)
         server.stack.set_secret("passwords", PASSWORDS)
 
 
-def test_no_secret_is_where_people_look(server: Server) -> None:
+@contextmanager
+def arguments() -> Iterator[set[str]]:
+    """Collect what every process of the machine is called with meanwhile, as any user sees it."""
+    seen: set[str] = set()
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.1):
+            for each in Path("/proc").glob("[0-9]*/cmdline"):
+                with suppress(OSError):
+                    seen.add(each.read_text(errors="replace"))
+
+    looking = threading.Thread(target=look, daemon=True)
+    looking.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        looking.join()
+
+
+def test_no_secret_is_where_people_look(server: Server, tmp_path: Path) -> None:
     fail_to_log_in(server)
-    places = {"the state": server.stack.state(), "a preview": preview(server), **everywhere(server.stack)}
-    known = secrets(server)
+    docker = Places(server.stack.docker, server.stack.full_name, server.world.image)
+    places = {"the state": server.stack.state(), "a preview": preview(server), **docker.texts()}
+    known = {**secrets(server), "any hash": "$argon2id$", "a password in a preview": NEVER_SET}
     assert BOB in places["a preview"], "the preview is about him"
     assert len(known) > 2 * len(PASSWORDS) + 5, "passwords, hashes, the database's users and keys"
-    assert not leaks(known, places)
+    assert canaries.in_texts(known, places, tmp_path / "texts") == set()
 
 
-def test_the_search_finds_every_secret_where_it_is_allowed(server: Server) -> None:
-    known = secrets(server)
-    planted = {what: {"planted": f"before {text} behind"} for what, text in known.items()}
-    assert all(leaks({what: known[what]}, place) for what, place in planted.items())
+def kept(server: Server) -> dict[str, list[Path]]:
+    """Return the folders where Pulumi and the providers keep and leave something."""
+    workspace = server.stack.workspace
+    home = Path(workspace.environment.get("PULUMI_HOME") or Path.home() / ".pulumi")
+    return {
+        "state, its backups and its history": [workspace.state],
+        "program and stack files": [workspace.program],
+        "Pulumi's folder": [one for one in home.glob("*") if one.name != "plugins"],
+        "Docker's folder of this user": [Path.home() / ".docker"],
+    }
+
+
+def left(server: Server) -> list[Path]:
+    """Return the files of this user's in the system's temporary folder that are newer than the stack."""
+    program = server.stack.workspace.program
+    began, own = (program / "Pulumi.yaml").stat().st_ctime, program.parents[2]  # of all of pytest's runs
+    found = []
+    for folder, folders, files in os.walk(tempfile.gettempdir()):
+        folders[:] = [one for one in folders if Path(folder, one) != own]
+        for path in (Path(folder, name) for name in files):
+            with suppress(OSError):
+                about = path.stat()
+                if about.st_uid == os.getuid() and about.st_mtime > began:
+                    found.append(path)
+    return found
+
+
+def test_no_secret_is_in_what_pulumi_keeps_or_leaves(server: Server, tmp_path: Path) -> None:
+    known, places = secrets(server), kept(server)
+    sown = [folder / "sown" for folder in places["state, its backups and its history"]]
+    sown += [server.stack.workspace.state / ".pulumi/backups/sown", server.stack.workspace.program / "sown"]
+    # What a neighbour writes there may be about the passwords of the tests, which everybody can read.
+    generated = {what: text for what, text in known.items() if isinstance(text, Random)}
+    with tempfile.NamedTemporaryFile("w", prefix="sown-") as leftover:
+        leftover.write(SOWN)
+        leftover.flush()
+        for path in sown:
+            path.write_bytes(SOWN.encode().hex().encode())
+        try:
+            found = canaries.in_files({**known, "sown": SOWN}, places, tmp_path / "kept")
+            temporary = {"temporary files": left(server)}
+            found |= canaries.in_files({**generated, "sown": SOWN}, temporary, tmp_path / "left")
+        finally:
+            for path in sown:
+                path.unlink()
+    assert {path for what, _, path in found if what == "sown"} == {leftover.name, *map(str, sown)}
+    assert {hit for hit in found if hit[0] != "sown"} == set()
+
+
+def test_the_search_finds_every_secret_where_it_is_allowed(server: Server, tmp_path: Path) -> None:
     in_the_clear = {"the state in the clear": server.stack.state("--show-secrets")}
     # Only the declared ones: after a `destroy` the state knows of no password that was generated before.
-    declared = {what: text for what, text in known.items() if what.startswith("password of")}
-    missing = [what for what, text in declared.items() if not leaks({what: text}, in_the_clear)]
-    assert not missing
+    declared = {f"password of {address}": text for address, text in PASSWORDS.items()}
+    found = canaries.in_texts(declared, in_the_clear, tmp_path / "texts")
+    assert {what for what, _ in found} == set(declared)

@@ -11,8 +11,9 @@ from tests.e2e import load
 from tests.e2e.ground.addresses import PEERS
 from tests.e2e.ground.mail import Received
 from tests.e2e.ground.zones import HOSTNAME
-from tests.e2e.server import Server, letter, until
+from tests.e2e.server import Server, letter
 from tests.e2e.stackfile import ALICE, BOB
+from tests.waiting import until
 
 RETURNED = "Undelivered Mail Returned to Sender"
 """Subject of Postfix's bounces."""

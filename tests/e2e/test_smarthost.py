@@ -8,9 +8,10 @@ import pytest
 
 from tests.e2e import load
 from tests.e2e.ground.addresses import PEERS
-from tests.e2e.server import Server, until
+from tests.e2e.server import Server
 from tests.e2e.stackfile import ALICE
 from tests.e2e.test_sending import QUEUE_ID, at, deferred, reaches
+from tests.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 

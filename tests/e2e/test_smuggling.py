@@ -12,9 +12,10 @@ import pytest
 from tests.e2e import load, transcript
 from tests.e2e.clients import Smtp
 from tests.e2e.ground import addresses
-from tests.e2e.server import Server, letter, until
+from tests.e2e.server import Server, letter
 from tests.e2e.stackfile import ALICE, BOB
 from tests.e2e.vantage import Vantage
+from tests.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -154,6 +155,7 @@ def betrayed(
         if not hung_up and replies != FAREWELL:
             found.append(f"{end!r} is answered with {answer!r}, what follows with {replies}")
         expected[first], expected[second] = (end, int(answer.startswith(b"250"))), (end, 0)
+    assert any(wanted for _, wanted in expected.values()), "not one was taken, so nothing could hide"
     there = delivered()
     return found + [
         f"{end!r}: {one} is there {there[one]} times"
@@ -171,7 +173,7 @@ def test_only_the_standard_end_ends_a_message(server: Server, protocol: str) -> 
     def delivered() -> Counter[str]:
         server.arrives(BOB, server.deliver(BOB))  # behind all that this test has sent
         load.emptied(server)
-        return load.found(server, BOB)
+        return load.received(server, BOB)
 
     sender = ALICE if protocol == "submissions" else "friend@peer.test"
     assert betrayed(connect, (sender, BOB), ENDS, delivered) == []

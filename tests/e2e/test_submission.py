@@ -178,11 +178,64 @@ def test_headers_that_are_there_stay_as_they_are(server: Server, protocol: str) 
     given = {
         "Date": "Thu, 1 Jan 1970 00:00:00 +0000",
         "Message-ID": f"<{uuid4()}@a.test>",
-        "From": "no address",
+        "From": f"Alice (of us) <{ALICE}>",
     }
     lines = "".join(f"\r\n{name}: {value}" for name, value in given.items())
     arrived = bare(server, protocol, f"{lines}\r\n\r\nHello".encode())
     assert {name: arrived.get_all(name) for name in given} == {name: [value] for name, value in given.items()}
+
+
+def written(server: Server, *headers: str, sender: str = ALICE) -> tuple[int, str]:
+    """Return the answer to a message of ALICE's with these headers."""
+    with server.submission(ALICE) as client:
+        code, text = hand_in(client, sender, BOB, "\r\n".join([*headers, "", "Hello"]).encode())
+    return code, text.decode()
+
+
+@pytest.mark.parametrize("sender", [ALICE, ""], ids=["with a sender", "as a receipt"])
+@pytest.mark.parametrize(
+    "writer",
+    [
+        "Alice <ALICE@example.test>",
+        "alice+shop@example.test",
+        "alice@twin.test",
+        "Sales <sales@example.test>",
+        "everyone@twin.test",
+    ],
+)
+def test_a_user_writes_as_each_own_address(server: Server, sender: str, writer: str) -> None:
+    assert written(server, f"From: {writer}", sender=sender)[0] == 250
+
+
+@pytest.mark.parametrize("sender", [ALICE, ""], ids=["with a sender", "as a receipt"])
+@pytest.mark.parametrize(
+    "writer", [BOB, f"Alice <{BOB}>", f'"{ALICE}" <{BOB}>', f"{ALICE}, {BOB}", DORA, "friend@peer.test"]
+)
+def test_nobody_writes_as_somebody_else(server: Server, sender: str, writer: str) -> None:
+    code, text = written(server, f"From: {writer}", sender=sender)
+    assert code == 553
+    assert text.startswith(f"5.7.1 From: {ALICE} may not send as "), text
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [f"From: {ALICE}", f"From: {BOB}"],
+        [f"From: {ALICE}", f"From : {BOB}"],
+        [f"From: {ALICE}", f"FR\0OM: {BOB}"],
+        [f"From: friends: {ALICE};"],
+        [f"From: {ALICE}", f"Sender: {BOB}"],
+        [f"Resent-From: {ALICE}"],
+    ],
+)
+def test_what_mail_programs_read_in_two_ways_is_refused(server: Server, headers: list[str]) -> None:
+    code, text = written(server, *headers)
+    assert code in {550, 553}, text
+    assert "5.7.1 " in text
+    with server.smtp() as client:  # what strangers write is nobody's here
+        stranger = [header.replace(BOB, "other@peer.test") for header in headers]
+        message = "\r\n".join([*stranger, "", "Hello"]).encode()
+        assert hand_in(client, "friend@peer.test", BOB, message)[0] == 250
 
 
 def test_mail_of_another_server_gets_no_header_that_its_sender_did_not_write(server: Server) -> None:

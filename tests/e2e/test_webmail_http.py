@@ -4,6 +4,7 @@ Owns the headers, the way from plain HTTP, TLS at the webmail's port, and what o
 not own what a reader does with webmail (test_first_day.py), nor proxies (test_reverse_proxies.py).
 """
 
+import base64
 import http.client
 import re
 import ssl
@@ -25,7 +26,8 @@ import pytest
 from playwright.sync_api import Page
 
 from mailinfra.components import roundcube
-from tests.e2e import browser
+from tests.e2e import browser, guesser
+from tests.e2e.changes import sql
 from tests.e2e.ground import addresses
 from tests.e2e.server import Server, letter
 from tests.e2e.stackfile import BOB, ERIN
@@ -141,6 +143,34 @@ def test_every_answer_binds_the_browser(server: Server, path: str) -> None:
     assert rules["object-src"] == "'none'"
     assert answer.headers.get_all("X-Content-Type-Options") == ["nosniff"]
     assert answer.headers.get_all("Referrer-Policy") == ["same-origin"]
+
+
+def test_who_has_a_password_in_the_session_that_nobody_can_read_is_asked_to_log_in(server: Server) -> None:
+    port, visitor = server.stack.settings["ports"]["webmail"], guesser.browsing()
+    url = f"https://127.0.0.1:{port}/"
+
+    def shown(query: str) -> str:
+        with visitor.open(url + query, timeout=60) as answer:
+            return str(answer.read().decode())
+
+    assert guesser.enter(visitor, "127.0.0.1", port, BOB, server.password(BOB)) == guesser.WELCOME
+    assert 'id="messagelist"' in shown("?_task=mail")
+    (line,) = sql(
+        server, "SELECT sess_id, vars FROM roundcube.session ORDER BY changed DESC LIMIT 1"
+    ).splitlines()
+    name, kept = line.split("\t")
+    # As after another key: what is there is not what it was encrypted to.
+    other, changed = re.subn(
+        rb'(password\|s:\d+:")([^"]+)', lambda found: found[1] + b"A" * len(found[2]), base64.b64decode(kept)
+    )
+    assert changed == 1
+    spoilt = base64.b64encode(other).decode()
+    sql(server, f"UPDATE roundcube.session SET vars = '{spoilt}' WHERE sess_id = '{name}'")
+    assert "session_error" in shown("?_task=mail&_action=refresh&_remote=1"), "an open page is told"
+    again = shown("?_task=mail")
+    assert 'name="_pass"' in again
+    assert "session is invalid or expired" in again
+    assert sql(server, f"SELECT 1 FROM roundcube.session WHERE sess_id = '{name}'") == ""
 
 
 @pytest.mark.parametrize("path", ANSWERS)

@@ -37,13 +37,17 @@ class Vantage:
         if self.relay is None:
             return socket.create_connection((host, port), timeout)
         connection = socket.create_connection(("127.0.0.1", self.relay), timeout)
-        connection.sendall(f"{host} {port}\n".encode())
         answer = b""
-        while not answer.endswith(b"\n"):  # byte by byte: what follows the line belongs to the server
-            byte = connection.recv(1)
-            if not byte:
-                break
-            answer += byte
+        try:
+            connection.sendall(f"{host} {port}\n".encode())
+            while not answer.endswith(b"\n"):  # byte by byte: what follows the line belongs to the server
+                byte = connection.recv(1)
+                if not byte:
+                    break
+                answer += byte
+        except OSError:
+            connection.close()
+            raise
         if answer != b"connected\n":
             connection.close()
             raise ConnectionRefusedError(f"{self.name} cannot reach {host} port {port}: {answer.decode()}")

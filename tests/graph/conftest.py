@@ -19,6 +19,14 @@ NETWORK = "docker:index/network:Network"
 VOLUME = "docker:index/volume:Volume"
 
 
+OUR_OWN: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "mailinfra:index:Directory": lambda _: {"initialPasswords": {}},
+    "mailinfra:index:Kept": lambda inputs: {"kept": inputs["candidate"]},
+    "mailinfra:index:Schema": lambda _: {"revision": "head"},
+}
+"""Resource of our own provider -> what it computes of its inputs."""
+
+
 class Answers(mocks.Mocks):
     """Echoes inputs and adds what the real providers compute."""
 
@@ -47,10 +55,8 @@ class Answers(mocks.Mocks):
                 "value", args.inputs["connection"]
             )  # secret as a whole
             computed["endpoint"] = f"{connection['host']}:{int(connection['port'])}"
-        elif args.typ == "mailinfra:index:Schema":
-            computed["revision"] = "head"
-        elif args.typ == "mailinfra:index:Directory":
-            computed["initialPasswords"] = {}
+        elif made_by_our_own := OUR_OWN.get(args.typ):
+            computed |= made_by_our_own(args.inputs)
         return f"{args.name}-id", {**computed, **args.inputs}
 
 

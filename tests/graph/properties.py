@@ -24,6 +24,9 @@ CERTIFICATE = "tls:index/locallySignedCert:LocallySignedCert"
 ACCESS = "mailinfra:index:Access"
 DIRECTORY, RIGHTS, SCHEMA = "mailinfra:index:Directory", "mailinfra:index:Rights", "mailinfra:index:Schema"
 
+KEPT, KEPT_NAMES = "mailinfra:index:Kept", "mailinfra:index:KeptNames"
+SINGLE_PASSWORDS = "mailinfra:index:SinglePasswords"
+
 
 class Change(Enum):
     """What the provider makes of another value."""
@@ -88,6 +91,7 @@ FACTS: dict[str, dict[str, Fact]] = {
         "dns[*]": replaces(ADDRESS),
         "envs": replaces_unread(removal_unseen=True),
         "envs[*]": replaces_unread(r"[A-Z_]+=.*", removal_unseen=True),
+        "groupAdds[*]": replaces(r"\d+"),
         "healthcheck.interval": pretends(GO_DURATION, removal_unseen=True),
         "healthcheck.retries": pretends(removal_unseen=True),
         "healthcheck.startPeriod": pretends(GO_DURATION, removal_unseen=True),
@@ -199,6 +203,19 @@ FACTS: dict[str, dict[str, Fact]] = {
     ACCESS: {"connection.*": UPDATES_UNREAD, "databases": UPDATES_UNREAD, "names[*]": UPDATES_UNREAD},
     SCHEMA: {"connection.*": UPDATES_UNREAD, "revision": UPDATES},
     RIGHTS: {"connection.*": UPDATES_UNREAD, "hosts.*": UPDATES_UNREAD, "rights.*.*": UPDATES},
+    KEPT: {
+        "candidate": UPDATES_UNREAD,
+        "connection.*": UPDATES_UNREAD,
+        "stored": UPDATES,
+        "what": UPDATES_UNREAD,
+    },
+    KEPT_NAMES: {"connection.*": UPDATES_UNREAD, "names.*": UPDATES_UNREAD},
+    SINGLE_PASSWORDS: {
+        "connection.*": UPDATES_UNREAD,
+        "hosts.*": UPDATES_UNREAD,
+        "passwords.*": UPDATES_UNREAD,
+        "second": UPDATES,
+    },
     DIRECTORY: {
         "aliases.*.maySend": UPDATES,
         "aliases.*.targets[*]": UPDATES,

@@ -10,6 +10,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from pulumi import Output
 
 from mailinfra.components.dkim import DkimKeys, DkimKeysArgs
+from mailinfra.components.keeping import Keeper
+from mailinfra.components.own_provider import Connection
 from mailinfra.config.dkim import DkimConfig
 from mailinfra.docgen.declared import sample_key
 from tests.graph.conftest import Engine, declare, is_secret, plain
@@ -18,12 +20,13 @@ KEY = "tls:index/privateKey:PrivateKey"
 BEFORE = {"rsa-1": "signing", "ed25519-1": "signing"}
 
 
-def declared(engine: Engine, keys: dict[str, str] = BEFORE) -> dict[str, Any]:
+def declared(engine: Engine, keys: dict[str, str] = BEFORE, keeper: Keeper | None = None) -> dict[str, Any]:
     """Declare the keys; return what others read of them."""
     found: dict[str, Any] = {}
 
     def program() -> None:
-        made = DkimKeys("dkim", DkimKeysArgs(dkim=DkimConfig.model_validate({"keys": keys})))
+        args = DkimKeysArgs(dkim=DkimConfig.model_validate({"keys": keys}), keeper=keeper)
+        made = DkimKeys("dkim", args)
         found["signing"] = made.signing
         for name, value in (("private", made.private_files), ("public", made.public_records)):
             Output.from_input(value).apply(partial(found.__setitem__, name))
@@ -88,6 +91,17 @@ def test_a_change_of_state_makes_no_key_anew(engine: Engine) -> None:
 def test_without_keys_nothing_is_made_and_nothing_signs(engine: Engine) -> None:
     assert declared(engine, {})["private"] == {}
     assert engine.created(KEY) == []
+
+
+@pytest.mark.parametrize("keys", [BEFORE, {}])
+def test_the_database_is_told_which_keys_there_are_so_that_it_forgets_the_others(
+    engine: Engine, keys: dict[str, str]
+) -> None:
+    declared(engine, keys, Keeper(connection=Connection(host="h", port=1, user="u", password="p")))
+    (request,) = engine.created("mailinfra:index:KeptNames")
+    kept = {plain(each.object)["what"] for each in engine.created("mailinfra:index:Kept")}
+    assert plain(request.object)["names"] == dict.fromkeys(kept, True)
+    assert len(kept) == len(keys)
 
 
 def test_private_keys_are_secret_and_public_ones_are_not(

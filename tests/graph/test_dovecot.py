@@ -42,7 +42,7 @@ def test_a_throw_away_stack_leaves_no_mail_behind(engine: Engine) -> None:
 
 
 def test_mail_can_lie_on_another_drivers_volume(engine: Engine) -> None:
-    share = {"type": "nfs", "device": ":/srv/mail"}
+    share = {"type": "nfs", "o": "addr=192.0.2.9,rw", "device": ":/srv/mail"}
     mail = MailStorageConfig.model_validate({"driverOptions": share})
     declare(lambda: Dovecot("imap", sample_args(mail=mail)))
     assert plain(engine.one(VOLUME, "imap-mail").object)["driverOpts"] == share
@@ -52,8 +52,8 @@ def test_another_driver_or_other_options_are_another_volume(engine: Engine) -> N
     """Docker answers with the volume of that name that is there, and tells nobody that it looks otherwise."""
     ways: dict[str, dict[str, Any]] = {
         "plain": {},
-        "share": {"driverOptions": {"type": "nfs", "device": ":/srv/mail"}},
-        "other": {"driverOptions": {"type": "nfs", "device": ":/srv/other"}},
+        "share": {"driverOptions": {"type": "nfs", "o": "addr=192.0.2.9", "device": ":/srv/mail"}},
+        "other": {"driverOptions": {"type": "nfs", "o": "addr=192.0.2.9", "device": ":/srv/other"}},
         "driver": {"driver": "vieux/sshfs"},
     }
 
@@ -106,6 +106,7 @@ def test_password_and_key_are_files_that_nobody_else_sees(dovecot: Engine) -> No
     assert files(dovecot, "run-secrets") == {
         "database_password": "hunter2",
         "filter_password": "sample-password",
+        "inner.key": "private\n",
         "tls.key": "private\n",
     }, "Dovecot takes every byte of the password's file, a line's end too"
     for request in dovecot.requests:

@@ -1,22 +1,36 @@
 """docs/containers.md says of every container what it may, and the whole server declares just that."""
 
 import re
+from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
 from mailinfra.containers.config_volumes import OPEN_FILES, PROCESSES
+from tests.certificate_files import maker
 from tests.containers_page import PAGE, places, table
 from tests.graph.conftest import CONTAINER, Engine, heard, plain
-from tests.graph.test_mailserver import build
+from tests.graph.test_mailserver import ACME, build
 
 FILLING = "those that fill a volume"
-DAEMONS = ("database", "dovecot", "postfix", "resolver", "rspamd", "valkey")
-NAMES = {**{name: f"mail-{name}-" for name in DAEMONS}, "webmail": "mail-roundcube-"}
+DAEMONS = ("acme", "certificate", "database", "dovecot", "postfix", "resolver", "rspamd", "valkey")
+NAMES = {
+    **{name: f"mail-{name}-" for name in DAEMONS},
+    "certificate": "mail-certificate-files-",
+    "webmail": "mail-roundcube-",
+}
 
 
 @pytest.fixture(scope="module")
-def built() -> Engine:
-    return heard(build)
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """Every container that there can be."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("files"))
+        given = maker()()
+        engine = heard(partial(build, certificate=given, webmail={"certificate": given}))
+        by_acme = heard(partial(build, **ACME))
+        engine.requests += [one for one in by_acme.requests if one.name.startswith(NAMES["acme"])]
+        yield engine
 
 
 def test_the_page_names_every_container(built: Engine) -> None:
@@ -52,7 +66,7 @@ def test_the_page_names_the_limits(built: Engine) -> None:
     for request in built.created(CONTAINER):
         declared = plain(request.object)
         assert declared["memory"] == declared["memorySwap"] > 0, request.name
-        assert {each["name"] for each in declared["ulimits"]} == {"nofile", "nproc"}, request.name
+        assert {each["name"] for each in declared["ulimits"]} == {"core", "nofile", "nproc"}, request.name
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -87,4 +101,7 @@ def test_what_is_rendered_is_mounted_by_one_container_alone(built: Engine) -> No
             if not request.name.endswith("-filler"):
                 users.setdefault(mount["source"], []).append(request.name)
     assert users
-    assert {source: names for source, names in users.items() if len(names) > 1} == {}
+    shared = {source for source, names in users.items() if len(names) > 1}
+    assert shared == {"mailinfra-test-shown-mail", "mailinfra-test-shown-webmail"}, (
+        "the certificates alone, which one writes and others read"
+    )

@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 import json
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from pulumi import Output
 from bootstrap.plan import keys
 from mailinfra.components import (
     accounts,
+    acme,
+    certificate_files,
     certificates,
     database,
     dovecot,
@@ -32,10 +35,13 @@ from mailinfra.config.load import Secrets
 from mailinfra.config.server import ServerConfig
 from mailinfra.containers import labels, service
 from mailinfra.containers import place as places
+from tests.certificate_files import maker
 from tests.graph.conftest import CONTAINER, NETWORK, VOLUME, Engine, declare, heard, is_secret, plain
 
 COMPONENTS: dict[str, Any] = {
     "mailinfra:index:Accounts": accounts.Accounts,
+    "mailinfra:index:Acme": acme.Acme,
+    "mailinfra:index:CertificateFiles": certificate_files.CertificateFiles,
     "mailinfra:index:Certificates": certificates.Certificates,
     "mailinfra:index:Database": database.Database,
     "mailinfra:index:Dovecot": dovecot.Dovecot,
@@ -49,6 +55,8 @@ COMPONENTS: dict[str, Any] = {
 }
 MODULES = (
     accounts,
+    acme,
+    certificate_files,
     certificates,
     database,
     dovecot,
@@ -60,6 +68,12 @@ MODULES = (
     service,
     valkey,
 )
+BRINGING = {"mailinfra:index:Acme", "mailinfra:index:CertificateFiles"}
+"""Those that a stack has whose certificate comes from elsewhere."""
+
+ACME = {"certificate": {"acme": {"email": "postmaster@example.test"}}}
+"""What gets a certificate by ACME, and a container more."""
+
 HANDLES = (handles, network, places)
 
 SERVER = {
@@ -79,6 +93,7 @@ def build(**changes: object) -> mailserver.MailServer:
         passwords=Output.secret({"alice@example.test": "marker-of-alice"}),
         database_password=Output.secret("marker-of-administrator") if "database" in changes else None,
         smarthost_password=None,
+        acme_credentials=Output.secret({"CF_DNS_API_TOKEN": "marker-of-the-zone"}),
     )
     server = ServerConfig.model_validate_json(json.dumps({**SERVER, **changes}))
     args = mailserver.MailServerArgs(stack="mailinfra-test", server=server, secrets=secrets)
@@ -102,7 +117,16 @@ def test_every_component_class_is_in_the_table_with_its_own_token(built: Engine)
         if issubclass(member, pulumi.ComponentResource) and member.__module__ == module.__name__
     }
     assert found == set(COMPONENTS.values())
-    assert {request.type for request in ours(built)} == set(COMPONENTS)
+    assert {request.type for request in ours(built)} == set(COMPONENTS) - BRINGING
+
+
+def test_with_acme_or_files_there_is_one_component_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for given, more in ((ACME, "Acme"), ({"certificate": maker()()}, "CertificateFiles")):
+        found = {request.type for request in ours(heard(partial(build, **given)))}
+        assert found == (set(COMPONENTS) - BRINGING) | {f"mailinfra:index:{more}"}
 
 
 @pytest.mark.parametrize("component", COMPONENTS.values(), ids=lambda component: component.__name__)
@@ -237,12 +261,14 @@ def test_a_protected_stack_refuses_to_be_destroyed(engine: Engine) -> None:
 def test_a_filter_that_is_left_out_leaves_nothing_of_itself(engine: Engine) -> None:
     declare(lambda: build(filtering=False, storage={"onDestroy": "protect"}))
     names = [request.name for request in engine.requests]
-    assert not [name for name in names if re.search("rspamd|valkey|resolver|filter", name)]
+    assert not [name for name in names if re.search("rspamd|valkey|filter", name)]
     uploads = [
         each for request in engine.created(CONTAINER) for each in plain(request.object).get("uploads") or []
     ]
     assert not [each["file"] for each in uploads if re.search("sieve|filter", each["file"])]
-    assert not [each["file"] for each in uploads if re.search("milter|rspamd|sieve", each["content"])]
+    assert not [
+        each["file"] for each in uploads if re.search("\\bsmtpd_milters = |rspamd|sieve", each["content"])
+    ]
 
 
 def test_the_keys_that_sign_and_the_filters_passwords_are_files_that_nobody_else_sees(built: Engine) -> None:
@@ -260,6 +286,20 @@ def test_a_protected_stack_lets_go_of_its_filter(engine: Engine) -> None:
     assert not volumes["mail-valkey-learned"].protect
     assert volumes["mail-valkey-learned"].retainOnDelete, "what was learned is found again"
     assert not volumes["mail-rspamd-cache"].retainOnDelete, "what is in it comes back by itself"
+
+
+def test_postfix_asks_the_resolver_that_verifies_and_no_other(engine: Engine) -> None:
+    declare(lambda: build(filtering=False, resolvers=["192.0.2.53"]))
+    resolver = plain(engine.one(CONTAINER, "mail-resolver-service-container").object)
+    own = {one["ipv4Address"] for one in resolver["networksAdvanced"]}
+    (asked,) = plain(engine.one(CONTAINER, "mail-postfix-service-container").object)["dns"]
+    assert asked in own
+
+
+def test_without_a_resolver_postfix_asks_the_servers_that_are_named(engine: Engine) -> None:
+    declare(lambda: build(filtering=False, dnssec="off", resolvers=["192.0.2.53"]))
+    assert not [request for request in engine.requests if "resolver" in request.name]
+    assert plain(engine.one(CONTAINER, "mail-postfix-service-container").object)["dns"] == ["192.0.2.53"]
 
 
 def test_without_dns_nobody_resolves(engine: Engine) -> None:
@@ -355,8 +395,8 @@ def test_no_key_of_the_mail_daemons_reaches_the_webmails_container(built: Engine
             texts = [each["content"] for each in plain(request.object).get("uploads") or []]
             keys[service].update(text for text in texts if text.startswith("key of "))
     assert keys == {
-        "dovecot": {"key of mail-certificates-public-key"},
-        "postfix": {"key of mail-certificates-public-key", "key of mail-certificates-older-key"},
+        "dovecot": {f"key of mail-certificates-{name}-key" for name in ("public", "inner-mail")},
+        "postfix": {f"key of mail-certificates-{name}-key" for name in ("public", "inner-mail", "older")},
         "roundcube": {"key of mail-certificates-webmail-key"},
     }
 
@@ -419,3 +459,20 @@ def test_mail_to_the_containers_own_users_has_a_reader_while_anybody_receives_ma
     }
     given = {"hostname": hostname, "addresses": ["192.0.2.25"], "accounts": listed}
     assert ServerConfig.model_validate_json(json.dumps(given)).local_mail() == reader
+
+
+@pytest.mark.parametrize(
+    ("changes", "keeper"),
+    [
+        ({}, "alice@example.test"),
+        ({"filtering": False}, None),
+        ({"accounts": "external"}, None),
+        ({"accounts": {"domains": [{"name": "example.test"}]}}, None),
+    ],
+)
+def test_junk_that_is_not_forwarded_has_a_mailbox_that_keeps_it(
+    changes: dict[str, Any], keeper: str | None
+) -> None:
+    listed = {"domains": [{"name": "example.test"}], "mailboxes": [{"address": "alice@example.test"}]}
+    given = {"hostname": "mail.example.test", "addresses": ["192.0.2.25"], "accounts": listed, **changes}
+    assert ServerConfig.model_validate_json(json.dumps(given)).keeps_junk() == keeper

@@ -1,5 +1,6 @@
 """The Docker networks, who is in which, and with which address."""
 
+from functools import partial
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
@@ -27,7 +28,7 @@ from mailinfra.containers.labels import NETWORK as LABEL
 from mailinfra.containers.place import Attachment
 from mailinfra.types import subnet6
 from tests.graph.conftest import CONTAINER, NETWORK, Engine, declare, heard, plain
-from tests.graph.test_mailserver import build
+from tests.graph.test_mailserver import ACME, build
 
 IMAGE = Pulled(reference="example:1@sha256:00")
 
@@ -137,7 +138,7 @@ def test_all_networks_go_before_one_comes_back(engine: Engine) -> None:
 
 
 def test_who_meets_whom() -> None:
-    engine = heard(build)
+    engine = heard(partial(build, **ACME))
     names = {plain(one.object).get("name", one.name): one for one in engine.created(NETWORK)}
     found: dict[str, set[str]] = {name: set() for name in NETWORKS}
     for request in engine.created(CONTAINER):

@@ -256,8 +256,9 @@ def test_data_stays_and_is_found_again(
 ) -> None:
     for request in declared(form):
         name = str(plain(request.object).get("name"))
-        # A hash ends the name of rendered files; what rspamd keeps comes back by itself.
-        if request.type == VOLUME and not re.search(r"-([0-9a-f]{16}|rspamd)$", name):
+        # A hash ends the name of rendered files; what rspamd keeps, and copies of files, come back by
+        # themselves.
+        if request.type == VOLUME and not re.search(r"-([0-9a-f]{16}|rspamd|shown-(mail|webmail))$", name):
             assert request.retainOnDelete, request.name
         if request.type == DATABASE:
             assert request.retainOnDelete, request.name

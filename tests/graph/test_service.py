@@ -47,9 +47,13 @@ def test_every_container_has_a_memory_limit_and_no_swap_beyond_it(service: Engin
     assert container["memory"] == container["memorySwap"] == 64
 
 
-def test_every_container_has_a_limit_of_open_files_and_of_processes(service: Engine) -> None:
+def test_every_container_has_a_limit_of_open_files_and_of_processes_and_dumps_no_memory(
+    service: Engine,
+) -> None:
     for request in service.created(CONTAINER):
         limits = {each["name"]: each for each in plain(request.object)["ulimits"]}
+        core = limits.pop("core")
+        assert core["soft"] == core["hard"] == 0, request.name
         assert set(limits) == {"nofile", "nproc"}, request.name
         assert all(each["soft"] == each["hard"] > 0 for each in limits.values()), request.name
 
@@ -99,6 +103,24 @@ def test_files_reach_the_container_through_a_read_only_volume_named_by_their_con
         "readOnly": True,
     }
     assert "readOnly" not in mounts["/mail"]
+
+
+def test_files_that_are_read_anew_stay_in_their_volume_and_another_set_of_files_does_not(
+    engine: Engine,
+) -> None:
+    def one(name: str, **files: str) -> None:
+        Service(name, sample_args(folders=[Folder(path="/etc/hosted", files={**files}, reread=True)]))
+
+    def three() -> None:
+        one("a", senders="x")
+        one("b", senders="y")
+        one("c", senders="y", more="z")
+
+    declare(three)
+    first, second, third = (plain(engine.one(VOLUME, f"{name}-etc-hosted").object)["name"] for name in "abc")
+    assert first == second, "its container stays"
+    assert first != third, "a file that is gone would stay in it"
+    assert engine.one(CONTAINER, "b-etc-hosted-filler").object["uploads"]
 
 
 def test_the_container_that_fills_a_volume_never_starts_and_has_no_network(service: Engine) -> None:

@@ -151,4 +151,6 @@ def strike(yard: Yard, urn: str, sign: signal.Signals, *victims: str, command: s
         raise AssertionError(
             f"make {command} goes on for ever after {sign.name} of {victim or 'nobody'}:\n{said.read_text()}"
         ) from None
-    return Blow(victim=victim, status=status, said=said.read_text(errors="replace"))
+    text = said.read_text(errors="replace")
+    yard.heard.append(text)
+    return Blow(victim=victim, status=status, said=text)

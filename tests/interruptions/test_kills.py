@@ -18,7 +18,7 @@ import pytest
 from tests.e2e.stackfile import free_ports
 from tests.interruptions import evidence, matrix, moments
 from tests.interruptions.moments import ENGINE, PROGRAM
-from tests.interruptions.yard import DAEMONS, Yard
+from tests.interruptions.yard import DAEMONS, PORTS, Yard
 
 pytestmark = [pytest.mark.interruptions, pytest.mark.timeout(1800)]
 
@@ -28,9 +28,13 @@ KILLS = (
     ("mail-database-service-image", ENGINE, SIGINT),
     ("mail-database-service-container", ENGINE, SIGKILL),
     ("mail-database-schema", "mailinfra", SIGKILL),
+    ("mail-certificates-ca-kept", "mailinfra", SIGTERM),
     ("mail-database-dovecot-user", ENGINE, SIGKILL),
     ("mail-accounts-directory", PROGRAM, SIGKILL),
     ("mail-postfix-service-container", "docker", SIGTERM),
+    ("mail-roundcube-service-etc-mailinfra-filler", "docker", SIGKILL),
+    ("mail-roundcube-service-container", PROGRAM, SIGTERM),
+    ("mail-single-passwords", ENGINE, SIGKILL),
 )
 """Resource, victim, signal: engine, program and plugins, by every signal; all others are matrix.py's."""
 
@@ -122,7 +126,7 @@ def plugin_of(server: Yard, engine: int) -> Iterator[subprocess.Popen[bytes]]:
 
 def test_a_plugin_that_lives_on_without_its_engine_ends_with_the_next_make(server: Yard) -> None:
     with socket.create_server(("127.0.0.1", 0)) as engine:
-        gone = free_ports(["engine"])["engine"]
+        gone = free_ports(["engine"], PORTS)["engine"]
         with plugin_of(server, gone) as orphan, plugin_of(server, engine.getsockname()[1]) as other:
             told = f"end bootstrap.providers.docker (process {orphan.pid}), whose engine is gone"
             assert told in server.make("preview")

@@ -26,6 +26,22 @@ def test_daemons_that_were_stopped_and_removed_run_again(server: Yard) -> None:
     assert "to be made again: dovecot" in said
 
 
+def test_a_daemon_that_was_taken_out_of_its_network_by_hand_is_back_in_it(server: Yard) -> None:
+    (inner,) = [
+        network
+        for network in server.docker.networks.list(filters={"label": f"{labels.STACK}={FULL_NAME}"})
+        if str(network.name).endswith("-inner")
+    ]
+    inner.disconnect(server.containers()["postfix"])
+    server.containers()["dovecot"].update(restart_policy={"Name": "on-failure", "MaximumRetryCount": 1})
+    assert f"undo that postfix was taken out of network {inner.name}" in server.make("preview")
+    before = server.containers()["postfix"].id
+    said = server.up()
+    assert "dovecot was told to restart 'on-failure', not 'unless-stopped': undone" in said
+    assert server.containers()["postfix"].id == before, "it is the same container"
+    server.pulumi("preview", "--refresh", "--expect-no-changes")
+
+
 @pytest.mark.parametrize("how", ["stopped", "removed", "paused"])
 def test_a_mysql_that_is_gone_comes_back_within_minutes(server: Yard, how: str) -> None:
     mysql = server.containers()["mysql"]

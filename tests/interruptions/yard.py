@@ -17,18 +17,27 @@ import docker
 import yaml
 from docker.models.containers import Container
 
+from bootstrap.checks import OTHER_STACK
 from mailinfra.containers import labels
+from tests.canaries import Random
 from tests.e2e.ground import addresses
 from tests.e2e.stackfile import PROTOCOLS, ROOT, free_ports, suitable
+from tests.state_secrets import in_state
 
-STACK = "interrupted"
+INTERRUPTED = "interrupted"
+STACK = os.environ.get(OTHER_STACK, INTERRUPTED)
+"""Two runs that are beside each other have one each."""
+
 FULL_NAME = f"mailinfra-{STACK}"
 CHECKOUT = (
     *("Pulumi.yaml", "__main__.py", "Makefile", "requirements.txt", "pyproject.toml"),
     *("mailinfra", "configs", "images", "plugins", "bootstrap"),
 )
-SUBNET = addresses.unused(4)[3]
-"""Beside those of the end-to-end tests."""
+SUBNET = list(addresses.unused(4)[3].subnets(prefixlen_diff=1))[STACK != INTERRUPTED]
+"""Beside those of the end-to-end tests, and half as large: the other half is the other run's."""
+
+PORTS = range(21000, 23500) if STACK == INTERRUPTED else range(23500, 26000)
+"""Apart from those of the other run, of the end-to-end tests, and of the recordings of providers."""
 
 DATA = ("mail", "mysql", "queue")
 DAEMONS = {"mysql", "dovecot", "postfix", "webmail"}
@@ -70,6 +79,9 @@ class Yard:
         self.file = self.project / f"Pulumi.{STACK}.yaml"
         if not self.file.exists():
             self.configure(settings())
+        self.heard: list[str] = []
+        """What every `make` has said that came to its end."""
+
         self._seen: tuple[int, ...] = ()
         self._read: dict[str, Any] = {}
 
@@ -116,6 +128,7 @@ class Yard:
         except subprocess.TimeoutExpired as late:
             said = late.stdout.decode() if isinstance(late.stdout, bytes) else late.stdout
             raise MakeError(f"make {' '.join(words)} did not end in {seconds} s", said or "") from None
+        self.heard.append(done.stdout)
         if done.returncode != status:
             raise MakeError(f"make {' '.join(words)} ended with {done.returncode}", done.stdout)
         assert "Traceback" not in done.stdout, f"a person would read\n{done.stdout}"
@@ -128,7 +141,7 @@ class Yard:
         assert not self.unknown(), f"{self.unknown()} are left beside the stack's own after\n{said}"
         return said
 
-    def pulumi(self, *words: str, seconds: float = 120) -> str:
+    def pulumi(self, *words: str, seconds: float = 120, typed: str = "") -> str:
         """Return what Pulumi says on the stack."""
         done = subprocess.run(
             ["pulumi", "--non-interactive", "--color=never", *words, "--stack", STACK],
@@ -138,7 +151,7 @@ class Yard:
                 "PULUMI_BACKEND_URL": self.state.as_uri(),
                 "PULUMI_CONFIG_PASSPHRASE_FILE": str(self.data_home / "passphrase"),
             },
-            stdin=subprocess.DEVNULL,
+            input=typed,
             capture_output=True,
             text=True,
             timeout=seconds,
@@ -190,6 +203,11 @@ class Yard:
         found: dict[str, Any] = json.loads(self.pulumi("stack", "output", "--json", "--show-secrets"))
         return found
 
+    def secrets(self) -> dict[str, str | bytes]:
+        """Return what it is -> the secret, of all that the stack has now."""
+        found = in_state(self.pulumi("stack", "export", "--show-secrets"))
+        return {**found, "passphrase": Random((self.data_home / "passphrase").read_text().strip())}
+
     def data(self) -> list[str]:
         """Return the names of the volumes that hold data."""
         names = [str(volume.id) for volume in self.docker.volumes.list()]
@@ -219,7 +237,7 @@ def settings() -> dict[str, Any]:
     return {
         **suitable(),
         "listen": ["127.0.0.1"],
-        "ports": free_ports([*PROTOCOLS, "webmail", "webmailRedirect", "database"]),
+        "ports": free_ports([*PROTOCOLS, "webmail", "webmailRedirect", "database"], PORTS),
         "network": {"subnet": str(SUBNET)},
         "accounts": {
             "domains": [{"name": "example.test"}],

@@ -52,10 +52,12 @@ def _beside(
     database_password: bool = False,
     smarthost_password: bool = False,
     local_daemon: bool = False,
+    acme_credentials: Any = None,
 ) -> Beside:
     return Beside(
         passwords=passwords,
         database_password=database_password,
         smarthost_password=smarthost_password,
         local_daemon=local_daemon,
+        acme_credentials=acme_credentials,
     )

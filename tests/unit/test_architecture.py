@@ -14,6 +14,7 @@ def test_the_picture_shows_each_connection_between_containers() -> None:
         ("postfix", "dovecot", 24),
         ("postfix", "dovecot", 4523),
         ("postfix", "mysql", 3306),
+        ("postfix", "resolver", 53),
         ("postfix", "rspamd", 11332),
         ("rspamd", "resolver", 53),
         ("rspamd", "valkey", 6379),

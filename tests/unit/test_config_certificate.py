@@ -4,6 +4,7 @@ import base64
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -282,3 +283,61 @@ def test_no_policy_is_the_default_and_yaml_may_read_the_word_as_false(word: obje
     assert accepted(form()).record()["receiving"]["mtaSts"] == "off"
     (line,) = refused(form(receiving={"mtaSts": "on"}))
     assert "'off', 'testing' or 'enforce'" in line
+
+
+def acme(**changes: Any) -> dict[str, Any]:
+    return form(certificate={"acme": {"email": "postmaster@example.test", **changes}})
+
+
+CREDENTIALS = {"CF_DNS_API_TOKEN": "secret-of-the-zone"}
+
+
+def test_a_record_in_the_dns_answers_the_ca_with_the_providers_own_variables() -> None:
+    given = acme(dns={"provider": "cloudflare"}, key="rsa")
+    server = accepted(given, acme_credentials=CREDENTIALS)
+    found = server.acme()
+    assert found is not None
+    assert found.dns is not None
+    assert (found.dns.provider, found.dns.check_propagation, found.key) == ("cloudflare", True, "rsa")
+    off = {**given, "ports": {"webmailRedirect": False}}
+    assert accepted(off, acme_credentials=CREDENTIALS).acme(), "nothing has to be reached from outside"
+
+
+def test_port_80_is_needed_where_no_record_answers() -> None:
+    (line,) = refused({**acme(), "ports": {"webmailRedirect": False}})
+    assert line.startswith("server.certificate.acme: needs 'ports.webmailRedirect', which is off")
+    assert "'certificate.acme.dns'" in line
+
+
+def test_credentials_and_their_setting_come_together() -> None:
+    (line,) = refused(acme(dns={"provider": "cloudflare"}))
+    assert line == (
+        "mailinfra:acmeCredentials: is missing for server.certificate.acme.dns; "
+        """`pulumi config set --secret --path 'mailinfra:acmeCredentials["NAME"]'`"""
+    )
+    (line,) = refused(acme(), acme_credentials=CREDENTIALS)
+    assert line.startswith("mailinfra:acmeCredentials: is of no use without server.certificate.acme.dns")
+
+
+@pytest.mark.parametrize(
+    ("credentials", "reason"),
+    [
+        ("secret-of-the-zone", "must be an object"),
+        ({}, "must be an object"),
+        ({"cf-token": "secret-of-the-zone"}, "'cf-token' is no variable of a provider's"),
+        ({"LD_PRELOAD": "secret-of-the-zone"}, "'LD_PRELOAD' is no variable of a provider's"),
+        ({"CF_DNS_API_TOKEN": 5}, "'CF_DNS_API_TOKEN' is not text"),
+        ({"CF_DNS_API_TOKEN": ""}, "'CF_DNS_API_TOKEN' is empty"),
+        ({"CF_DNS_API_TOKEN": "secret-of-the-zone\n"}, "'CF_DNS_API_TOKEN' holds a line end"),
+    ],
+)
+def test_a_credential_that_cannot_be_used_is_named_and_not_quoted(credentials: Any, reason: str) -> None:
+    (line,) = refused(acme(dns={"provider": "cloudflare"}), acme_credentials=credentials)
+    assert line.startswith(f"mailinfra:acmeCredentials: {reason}")
+    assert "secret-of" not in line
+
+
+@pytest.mark.parametrize("provider", ["Cloudflare", "https://x.test", "exec x", ""])
+def test_a_provider_is_named_by_its_code(provider: str) -> None:
+    (line,) = refused(acme(dns={"provider": provider}), acme_credentials=CREDENTIALS)
+    assert line.startswith("server.certificate.acme.dns.provider: is no code of lego's; write one like")

@@ -90,3 +90,26 @@ def test_a_folder_of_another_machine_is_not_looked_for_here() -> None:
     for elsewhere in ("tcp://192.0.2.1:2376", "ssh://root@192.0.2.1", "unix:///run/user/1000/docker.sock"):
         assert not host_folder.is_local({"DOCKER_HOST": elsewhere}, None)
         assert not host_folder.is_local({}, elsewhere)
+
+
+def test_a_volume_that_is_another_name_of_a_folder_is_looked_at_like_the_folder(
+    tmp_path: Path, owned: dict[str, Any]
+) -> None:
+    owned[str(tmp_path)] = found(0o755)
+    bound = {"type": "none", "o": "bind", "device": str(tmp_path)}
+    given = form(storage={"mail": {"driverOptions": bound}})
+    (line,) = refused(given, local_daemon=True)
+    assert line.startswith(f"server.storage.mail.driverOptions: '{tmp_path}' belongs to user 0 and group 0")
+    accepted(given, local_daemon=False)
+
+
+def test_a_folder_that_nobody_may_write_to_is_refused_whoever_owns_it(
+    tmp_path: Path, owned: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owned[str(tmp_path)] = found(0o700, **OURS)
+    accepted(mounted(tmp_path), local_daemon=True)
+    seen = os.statvfs(tmp_path)
+    read_only = os.statvfs_result((*seen[:8], seen.f_flag | os.ST_RDONLY, seen[9]))
+    monkeypatch.setattr(os, "statvfs", lambda _: read_only)
+    (line,) = refused(mounted(tmp_path), local_daemon=True)
+    assert "lies on a file system that is read-only; mount it writable, or name another" in line

@@ -1,5 +1,8 @@
 """Ports, addresses and subnets that do not go together are refused before anything listens."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from tests.unit.form import accepted, form, refused
@@ -138,3 +141,59 @@ def test_a_malformed_subnet_is_refused_with_its_place() -> None:
         "prefix of /27 or shorter; "
         "given '192.168.94.0/28'"
     ]
+
+
+NOBODYS = ["224.0.0.1", "255.255.255.255", "240.0.0.1", "0.0.0.1", "ff02::1", "fe80::1", "fe80::1%eth0"]
+
+
+@pytest.mark.parametrize("address", [*NOBODYS, "::ffff:192.0.2.1"])
+@pytest.mark.parametrize(
+    ("place", "settings"),
+    [
+        ("listen.0", lambda one: {"listen": [one]}),
+        ("addresses.0", lambda one: {"addresses": [one]}),
+        ("resolvers.0", lambda one: {"resolvers": [one]}),
+        ("smarthost.host", lambda one: {"smarthost": {"host": one}}),
+        ("webmail.reverseProxy", lambda one: {"webmail": {"reverseProxy": one}}),
+    ],
+)
+def test_an_address_that_no_machine_has_is_refused_wherever_one_is_named(
+    place: str, settings: Callable[[str], dict[str, Any]], address: str
+) -> None:
+    (line,) = refused(form(**settings(address)))
+    assert line.startswith(f"server.{place}: ")
+    assert line.endswith(f"given {address!r}")
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "::"])
+def test_an_address_that_means_all_is_none_for_the_dns(address: str) -> None:
+    (line,) = refused(form(addresses=[address]))
+    assert line.startswith("server.addresses.0: means every address of a machine")
+
+
+@pytest.mark.parametrize("subnet", ["240.0.0.0/24", "255.255.255.0/24"])
+def test_a_subnet_that_systems_refuse_is_refused(subnet: str) -> None:
+    (line,) = refused(form(network={"subnet": subnet}))
+    assert line == f"server.network.subnet: {subnet} is not a network for containers; choose a private one"
+
+
+@pytest.mark.parametrize(
+    "smarthost",
+    [
+        {"host": "192.168.94.67"},
+        {"host": "192.168.94.1", "port": 25},
+        {"host": "postfix"},
+        {"host": "127.0.0.53"},
+        {"host": "localhost.localdomain"},
+        {"host": "ip6-localhost"},
+        {"host": "smtp.localhost"},
+    ],
+)
+def test_a_smarthost_that_is_this_server_is_refused(smarthost: dict[str, Any]) -> None:
+    (line,) = refused(form(smarthost=smarthost, listen=["0.0.0.0"]))
+    assert line.startswith("server.smarthost.host: ")
+
+
+def test_another_server_on_the_host_may_be_the_smarthost() -> None:
+    accepted(form(smarthost={"host": "192.168.94.1", "port": 2526}, listen=["0.0.0.0"]))
+    accepted(form(smarthost={"host": "192.168.94.1", "port": 25}, listen=["127.0.0.1"]))

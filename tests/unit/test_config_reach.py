@@ -1,5 +1,7 @@
 """Addresses that mean something else inside of a container are refused, with what to write instead."""
 
+from typing import Any
+
 import pytest
 
 from tests.unit.form import accepted, form, refused
@@ -22,7 +24,45 @@ def test_the_hosts_resolvers_are_the_default_and_have_a_name() -> None:
 
 
 def test_another_word_for_resolvers_is_refused() -> None:
-    assert refused(form(resolvers="hots")) == ["server.resolvers: must be 'host' or a list; given 'hots'"]
+    said = "server.resolvers: must be 'host', 'root' or a list; given 'hots'"
+    assert refused(form(resolvers="hots")) == [said]
+
+
+def test_the_dns_itself_has_a_name() -> None:
+    assert accepted(form(resolvers="root")).resolvers is None
+    assert accepted(form(resolvers="root")).record()["resolvers"] == "root"
+
+
+def test_dnssec_that_is_off_is_so_in_either_spelling() -> None:
+    assert accepted(form(dnssec=False)).record()["dnssec"] == accepted(form(dnssec="off")).dnssec == "off"
+
+
+def test_a_resolver_over_ipv6_needs_containers_that_have_it() -> None:
+    (line,) = refused(form(resolvers=["2001:db8::53"]))
+    assert line.startswith("server.resolvers.0: 2001:db8::53 is IPv6, and the containers have no IPv6; add")
+
+
+@pytest.mark.parametrize(("key", "value"), [("resolvers", "root"), ("dnssec", "strict")])
+def test_what_needs_the_dns_is_refused_where_there_is_none(key: str, value: str) -> None:
+    (line,) = refused(form(**{key: value}, receiving={"checkDomains": False}))
+    assert line.startswith(
+        f"server.{key}: asks the DNS, and 'receiving.checkDomains' says that there is none"
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "runs"),
+    [
+        ({}, True),
+        ({"filtering": False}, True),
+        ({"dnssec": "off"}, True),
+        ({"filtering": False, "dnssec": "off"}, False),
+        ({"filtering": False, "dnssec": "off", "resolvers": "root"}, True),
+        ({"receiving": {"checkDomains": False}}, False),
+    ],
+)
+def test_a_resolver_runs_where_somebody_asks_it(given: dict[str, Any], runs: bool) -> None:
+    assert accepted(form(**given)).has_resolver() is runs
 
 
 def test_a_resolver_on_the_networks_gateway_is_taken_and_no_other_address_of_the_network() -> None:

@@ -77,6 +77,51 @@ def test_mail_has_one_place() -> None:
     ]
 
 
+SHARE = {"type": "nfs", "o": "addr=192.0.2.9,rw", "device": ":/srv/mail"}
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"type": "nfs", "o": "addr=192.0.2.9,rw"}, "has no 'device'"),
+        ({"device": "/srv/mail"}, "has no 'type'"),
+        ({**SHARE, "share": "mail"}, "holds 'share'"),
+        ({**SHARE, "o": "rw"}, "has no 'addr=' in 'o'"),
+        ({**SHARE, "o": "addr=192.0.2.9,ro"}, "mounts read-only ('ro' in 'o')"),
+        (
+            {"type": "tmpfs", "device": "tmpfs"},
+            "is memory (tmpfs), and all mail is gone when Dovecot restarts",
+        ),
+    ],
+)
+def test_a_local_volume_that_holds_no_mail_is_refused(options: dict[str, str], reason: str) -> None:
+    (line,) = refused(form(storage={"mail": {"driverOptions": options}}))
+    assert line.startswith(f"server.storage.mail.driverOptions: {reason}")
+
+
+def test_a_share_memory_that_is_thrown_away_and_another_drivers_options_are_taken() -> None:
+    memory = {"onDestroy": "delete", "mail": {"driverOptions": {"type": "tmpfs", "device": "tmpfs"}}}
+    for storage in (
+        {"mail": {"driverOptions": SHARE}},
+        memory,
+        {"mail": {"driver": "vieux/sshfs:latest", "driverOptions": {"sshcmd": "mail@nas:/srv"}}},
+    ):
+        accepted(form(storage=storage))
+
+
+@pytest.mark.parametrize("driver", ["", "local ", "-x", "a b"])
+def test_a_volume_driver_that_none_is_called_is_refused(driver: str) -> None:
+    (line,) = refused(form(storage={"mail": {"driver": driver}}))
+    assert line.startswith("server.storage.mail.driver: is not a volume driver's name; write 'local', or")
+
+
+def test_more_memory_than_the_machine_could_give_is_refused_where_the_machine_is_this_one() -> None:
+    given = form(database={"memory": "999999G"})
+    (line,) = refused(given, local_daemon=True)
+    assert line.startswith("server.database.memory: is 999999G, and this machine has ")
+    accepted(given, local_daemon=False)
+
+
 def test_an_unknown_fate_of_data_is_refused() -> None:
     assert refused(form(storage={"onDestroy": "keep"})) == [
         "server.storage.onDestroy: must be 'retain', 'protect' or 'delete'; given 'keep'"

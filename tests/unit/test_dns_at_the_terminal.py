@@ -418,3 +418,57 @@ def test_what_is_no_output_is_answered_in_a_sentence(text: str) -> None:
 def test_a_resolver_is_an_address(wanted: list[dict[str, Any]]) -> None:
     done = CliRunner().invoke(app, ["check", "--resolver", "dns.example"], input=json.dumps(wanted))
     assert "'dns.example' is not an address" in str(done.exception)
+
+
+# The key of port 25
+
+OLD_KEY, NEW_KEY, OTHER = (f"3 1 1 {digit * 64}" for digit in "012")
+OF_A_CA = f"2 1 1 {'3' * 64}"
+
+
+@pytest.mark.parametrize(
+    ("there", "shown", "code"),
+    [
+        ([], [NEW_KEY], 0),
+        ([], [], 0),
+        ([OLD_KEY], [NEW_KEY], 1),
+        ([OLD_KEY], [], 1),
+        ([OLD_KEY, NEW_KEY], [NEW_KEY], 0),
+        ([NEW_KEY], [NEW_KEY], 0),
+        ([OLD_KEY, NEW_KEY], [NEW_KEY, OTHER], 1),
+        ([OF_A_CA], [NEW_KEY], 0),
+        ([OLD_KEY, OF_A_CA], [NEW_KEY], 0),
+        ([f"1 1 1 {'4' * 64}"], [NEW_KEY], 0),
+    ],
+    ids=[
+        "nothing is compared",
+        "nothing is compared with a key to be made",
+        "names the old one",
+        "nobody can name a key that is yet to be made",
+        "names both",
+        "names the new one",
+        "names one of two",
+        "names a CA",
+        "names a CA, too",
+        "names what no mail server compares",
+    ],
+)
+def test_port_25_shows_no_key_that_the_dns_does_not_name(
+    there: list[str], shown: list[str], code: int
+) -> None:
+    lines = [f"_25._tcp.mail 3600 IN TLSA {value}" for value in there]
+    zone = "\n".join(
+        ["$ORIGIN example.test.", "@ 3600 IN SOA a b 1 1 1 1 1", "mail 3600 IN A 192.0.2.1", *lines]
+    )
+    with serving(NameServer({"example.test": zone})) as server:
+        found = CliRunner().invoke(app, ["key", HOST, *shown, "--resolver", f"127.0.0.1@{server.port}"])
+    assert found.exit_code == code
+    assert (OLD_KEY in found.output) == bool(code)
+    assert server.asked == [f"_25._tcp.{HOST} TLSA"]
+
+
+def test_a_dns_that_fails_is_no_leave_to_show_a_key() -> None:
+    with serving(NameServer({}, fails={f"_25._tcp.{HOST}"})) as server:
+        found = CliRunner().invoke(app, ["key", HOST, NEW_KEY, "--resolver", f"127.0.0.1@{server.port}"])
+    assert found.exit_code == 1
+    assert "not known, the resolver answers SERVFAIL" in found.output

@@ -64,7 +64,8 @@ def test_a_preview_warns_and_an_update_is_refused_before_anything_is_touched(
     with pytest.raises(pulumi.RunError, match=f"too: {tmp_path}. Run"):
         former_owners.refuse("mailinfra-dev", elsewhere)
     assert names == ["mailinfra-dev-mysql", "mailinfra-dev-queue"], "that volume is not in use"
-    former_owners.refuse("mailinfra-dev", accepted(form(storage={"mail": {"driverOptions": {"o": "ro"}}})))
+    share = {"type": "nfs", "o": "addr=192.0.2.9", "device": ":/srv/mail"}
+    former_owners.refuse("mailinfra-dev", accepted(form(storage={"mail": {"driverOptions": share}})))
     assert "mailinfra-dev-mail" not in names, "a share's volume has another name"
     assert warning.startswith(former_owners.SIGN)
     with monkeypatch.context() as images_alone:

@@ -15,13 +15,16 @@ BELOW_NOUNS = {
     "containers",
     "components.encryption",
     "components.handles",
+    "components.keeping",
     "components.own_provider",
     "components.passwords",
     "components.policy",
 }
 SECTIONS: dict[str, set[str]] = {
     "components.accounts": {"config.accounts"},
-    "components.certificates": {"config.certificate"},
+    "components.acme": {"config.certificate"},
+    "components.certificate_files": set(),
+    "components.certificates": {"config.certificate", "config.endings"},
     # A hook that runs in this program drops stale users over the provider's connection.
     "components.database": {"config.storage", "provider"},
     "components.dkim": {"config.dkim"},
@@ -46,6 +49,7 @@ ALLOWED: dict[str, set[str]] = {
     "containers": {*GROUND},
     "components.encryption": set(),
     "components.handles": {*GROUND},
+    "components.keeping": {"components.own_provider"},
     "components.own_provider": {*GROUND},
     "components.passwords": set(),
     "components.policy": {*GROUND, "containers"},
@@ -158,7 +162,7 @@ def test_a_module_that_is_named_anywhere_exists(folder: str) -> None:
     root = PACKAGE.parent
     known = {
         f"/{path.relative_to(root)}"
-        for top in ("bench", "bootstrap", "mailinfra", "tests")
+        for top in ("bench", "bootstrap", "images", "mailinfra", "tests")
         for path in (root / top).rglob("*.py")
     } | {"/__main__.py"}
     for path in (root / folder).rglob("*"):

@@ -10,16 +10,20 @@ import pytest
 from jinja2 import UndefinedError
 
 from mailinfra.components import dovecot, postfix
-from mailinfra.config.mail import ReceivingConfig, SmarthostConfig
+from mailinfra.components.handles import Peer
+from mailinfra.config.mail import ForwardingConfig, ReceivingConfig, SendingConfig, SmarthostConfig
 from mailinfra.containers.rendering import render
+from mailinfra.containers.service import Renewed
 from mailinfra.hashes import MEMORY_LIMIT_KIB
-from tests.samples import PLACE, SMARTHOST, dovecot_args, inner_dovecot, login, ports, postfix_args
+from mailinfra.types import Dnssec
+from tests.samples import FILTER, PLACE, SMARTHOST, dovecot_args, inner_dovecot, login, ports, postfix_args
 from tests.unit.templates import leaves, names_in, without
 
+MAPS = (*postfix.MAPS, postfix.OWN_NAME, postfix.OWN_SENDERS)
 VALUES: dict[str, dict[str, Any]] = {
     **{f"dovecot/{path}": dovecot.values(dovecot_args()) for path in dovecot.templates(dovecot_args())},
-    **{f"postfix/{path}": postfix.values(postfix_args()) for path in postfix.TEMPLATES},
-    **{f"postfix/{path}": postfix.map_values(postfix_args()) for path in postfix.MAPS},
+    **{f"postfix/{path}": postfix.values(postfix_args()) for path in postfix.templates(postfix_args())},
+    **{f"postfix/{path}": postfix.map_values(postfix_args()) for path in MAPS},
 }
 INCLUDED = {"postfix/submission.cf", "postfix/mysql/connection.cf"}
 DOVECOT = sorted(path for path in VALUES if path.startswith("dovecot/"))
@@ -54,12 +58,25 @@ def main_cf(**changes: Any) -> dict[str, str]:
     return settings(postfix_file("main.cf", **changes))
 
 
+def test_a_renewed_certificate_is_read_for_each_connection_and_what_is_shown_inside_is_not_renewed() -> None:
+    changes = {"renewed": Renewed(volume="tls", group=61013)}
+    login = "-o ssl_server_cert_file=/tls/current/chain.pem -o ssl_server_key_file=/tls/current/key.pem\n"
+    text = dovecot_file("conf.d/protocols.conf", **changes)
+    for protocol in ("imap", "pop3"):
+        assert f"  executable = {protocol}-login {login}" in text, "a reload fails logins that are under way"
+    assert "executable" not in dovecot_file("conf.d/protocols.conf")
+    text = dovecot_file("conf.d/ssl.conf", **changes)
+    assert text.count("ssl_server_cert_file = /etc/dovecot/tls/inner.pem\n") == 2
+    assert text.count("ssl_server_key_file = /run/secrets/inner.key\n") == 2
+    assert postfix_file("main.cf", **changes).count("smtpd_tls_chain_files = /tls/current/all.pem\n") == 1
+
+
 @pytest.mark.parametrize(
     ("path", "missing"), [(path, name) for path in sorted(VALUES) for name in sorted(names_in(path))]
 )
 def test_a_missing_value_is_an_error_and_never_an_empty_setting(path: str, missing: str) -> None:
     asked_for_it = {"smarthost": SMARTHOST} if missing.startswith("smarthost.") else {}
-    if missing == "dovecot.ca_file":
+    if missing in {"dovecot.ca_file", "dovecot.certified"}:
         asked_for_it = {
             "dovecot": postfix.values(postfix_args(dovecot=inner_dovecot(encrypted=True)))["dovecot"]
         }
@@ -71,8 +88,8 @@ def test_a_missing_value_is_an_error_and_never_an_empty_setting(path: str, missi
     ("given", "paths"),
     [
         (dovecot.values(dovecot_args()), [f"dovecot/{path}" for path in dovecot.templates(dovecot_args())]),
-        (postfix.values(postfix_args()), [f"postfix/{path}" for path in postfix.TEMPLATES]),
-        (postfix.map_values(postfix_args()), [f"postfix/{path}" for path in postfix.MAPS]),
+        (postfix.values(postfix_args()), [f"postfix/{path}" for path in postfix.templates(postfix_args())]),
+        (postfix.map_values(postfix_args()), [f"postfix/{path}" for path in MAPS]),
     ],
     ids=["dovecot", "postfix", "maps"],
 )
@@ -144,6 +161,11 @@ def test_a_turned_off_pop3_is_not_served_at_all() -> None:
     assert "pop3" not in dovecot_file("conf.d/protocols.conf", ports=ports(pop3=False, pop3s=False))
 
 
+def test_junk_is_not_forwarded_where_somebody_keeps_it() -> None:
+    assert "REDIRECT a$$b@example.test\n" in postfix_file("forward-junk", keeps_junk="a$b@example.test")
+    assert "REDIRECT" not in postfix_file("forward-junk", keeps_junk=None)
+
+
 def test_only_loopback_is_trusted() -> None:
     assert main_cf()["mynetworks"] == "127.0.0.0/8 [::1]/128"
 
@@ -162,7 +184,7 @@ def test_auth_is_off_but_on_the_ports_of_users() -> None:
     assert main_cf()["smtpd_sasl_auth_enable"] == "no"
     services = re.split(r"\n(?=\S)", postfix_file("master.cf"))
     with_auth = {text.split()[0] for text in services if "smtpd_sasl_auth_enable=yes" in text}
-    assert with_auth == {"587", "465"}
+    assert with_auth == {"587", "465", "127.0.0.1:4525"}
 
 
 def test_nothing_is_exempt_from_the_lines_that_end_as_they_should() -> None:
@@ -174,7 +196,8 @@ def test_nothing_is_exempt_from_the_lines_that_end_as_they_should() -> None:
 def test_every_name_in_main_cf_is_given_once_whatever_the_values() -> None:
     for changes in ({}, {"smarthost": SMARTHOST}):
         assert main_cf(**changes)
-    assert main_cf(postmaster=None)["virtual_alias_domains"] == ""
+    not_rewritten = ForwardingConfig.model_validate({"rewriteSender": False})
+    assert main_cf(postmaster=None, forwarding=not_rewritten)["virtual_alias_domains"] == ""
 
 
 def test_a_smarthost_that_gets_a_password_proves_its_name_first() -> None:
@@ -183,6 +206,17 @@ def test_a_smarthost_that_gets_a_password_proves_its_name_first() -> None:
     assert parameters["smtp_tls_security_level"] == "secure"
     assert "smtp_tls_wrappermode" not in parameters
     assert main_cf(smarthost=SMARTHOST)["smtp_tls_wrappermode"] == "yes"
+
+
+def test_what_the_resolver_has_verified_decides_how_the_world_is_spoken_to() -> None:
+    for level in (Dnssec.PERMISSIVE, Dnssec.STRICT):
+        parameters = main_cf(dnssec=level)
+        assert parameters["smtp_tls_security_level"] == "dane"
+        assert parameters["smtp_dns_support_level"] == "dnssec", "else Postfix does not look at TLSA"
+    without = main_cf(dnssec=Dnssec.OFF)
+    assert without["smtp_tls_security_level"] == "may"
+    assert "smtp_dns_support_level" not in without
+    assert main_cf(smarthost=SMARTHOST)["smtp_tls_security_level"] == "secure"
 
 
 def test_a_machine_without_dns_asks_nobody_about_domains() -> None:
@@ -210,7 +244,7 @@ def test_a_mailbox_is_asked_for_before_all_else_in_the_database() -> None:
 def test_no_restriction_of_a_recipient_is_skipped_for_a_mailbox() -> None:
     parameters = main_cf()
     for name, last in (
-        ("smtpd", ["reject_unlisted_recipient"]),
+        ("smtpd", ["reject_unlisted_recipient", "$by_bounce"]),
         ("mua", ["permit_sasl_authenticated", "reject"]),
     ):
         listed = parameters[f"{name}_recipient_restrictions"].split(", ")
@@ -224,7 +258,52 @@ def test_no_restriction_of_a_recipient_is_skipped_for_a_mailbox() -> None:
 def test_who_has_not_logged_in_sends_to_no_mailbox_over_the_users_ports() -> None:
     assert main_cf()["mua_is_mailbox"] == "permit_sasl_authenticated, reject"
     master = postfix_file("master.cf")
-    assert master.count("is_mailbox=$mua_is_mailbox") == master.count("smtpd_sasl_auth_enable=yes") == 2
+    assert master.count("is_mailbox=$mua_is_mailbox") == 2
+    assert master.count("smtpd_sasl_auth_enable=yes") == 3
+
+
+def owners() -> dict[str, str]:
+    """Return the settings of the service that says whom a login may send as."""
+    (text,) = [each for each in re.split(r"\n(?=\S)", postfix_file("master.cf")) if "postfix/owners" in each]
+    return dict(re.findall(r"-o (\w+)=(\S*)", text))
+
+
+def test_whom_a_login_may_send_as_is_told_within_the_container_and_no_mail_is_taken_there() -> None:
+    service = owners()
+    assert service["smtpd_authorized_xclient_hosts"] == "127.0.0.1", "who is believed on a login"
+    assert service["smtpd_recipient_restrictions"] == service["smtpd_relay_restrictions"] == "reject"
+    assert service["smtpd_tls_security_level"] == "none", "where there is no TLS no password is taken"
+    assert main_cf()["smtpd_tls_auth_only"] == "yes"
+    assert "smtpd_authorized_xclient_hosts" not in main_cf(), "and nobody anywhere else"
+
+
+def test_one_rule_guards_the_envelope_and_from() -> None:
+    rule = "reject_authenticated_sender_login_mismatch"
+    assert owners()["smtpd_sender_restrictions"].startswith(f"{rule},")
+    assert f" {rule}," in main_cf()["mua_sender_restrictions"]
+
+
+@pytest.mark.parametrize(
+    ("filter_peer", "milters"),
+    [
+        (FILTER, "unix:/run/helper/header-from, inet:rspamd:11332"),
+        (None, "unix:/run/helper/header-from"),
+    ],
+    ids=["filtered", "unfiltered"],
+)
+def test_from_is_read_on_the_users_ports_alone_with_and_without_a_filter(
+    filter_peer: Peer | None, milters: str
+) -> None:
+    assert main_cf(filter=filter_peer)["mua_milters"] == milters
+    assert "header-from" not in main_cf(filter=filter_peer).get("smtpd_milters", "")
+    assert postfix_file("master.cf", filter=filter_peer).count("smtpd_milters=$mua_milters") == 2
+
+
+def test_a_server_where_everybody_writes_anything_reads_no_from() -> None:
+    anything = SendingConfig.model_validate({"headerFrom": "any"})
+    found = postfix.configuration(postfix_args(sending=anything))
+    assert "header-from" not in found
+    assert not [path for path, text in found.items() if re.search("header-from|mua_milters|4525", str(text))]
 
 
 def test_connections_to_dovecot_are_kept_whatever_the_mailbox() -> None:
@@ -257,6 +336,19 @@ def test_a_header_is_refused_before_it_would_be_cut() -> None:
     assert int(each) * int(times) <= int(main_cf()["header_size_limit"])
     checks = {"header_checks", "mime_header_checks", "nested_header_checks"}
     assert {main_cf()[name] for name in checks} == {"$header_size"}
+
+
+def test_a_header_that_a_milter_would_not_see_whole_is_refused() -> None:
+    pattern = r"^/\^\(\?:\.\{(\d+)\}\)\{(\d+)\}/ REJECT"
+    ((each, times),) = re.findall(pattern, postfix_file("header-size-milter"), re.M)
+    assert int(each) * int(times) < 60_000, "where Postfix cuts for milters"
+    table, smaller = "pcre:/etc/postfix/header-size", "pcre:/etc/postfix/header-size-milter"
+    assert main_cf(filter=None)["header_size"] == table
+    assert main_cf()["header_size"] == smaller
+    for header_from, is_set in (("own", True), ("any", False)):
+        sending = SendingConfig.model_validate({"headerFrom": header_from})
+        text = postfix_file("master.cf", sending=sending)
+        assert (f"  -o header_size={smaller}\n" in text) is is_set
 
 
 @pytest.mark.parametrize("path", postfix.MAPS)

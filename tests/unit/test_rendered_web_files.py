@@ -137,7 +137,10 @@ def test_webmail_proves_who_the_database_and_the_mail_server_are() -> None:
     assert "?ca=/etc/mailinfra/database-ca.pem&verify_server_cert=true'" in text
     assert "'verify_peer' => true" in text
     assert "'verify_peer_name' => true" in text
-    assert "'peer_name' => 'mail.example.test'" in text
+    for protocol, name in (("imap", "dovecot"), ("smtp", "postfix")):
+        assert f"$config['{protocol}_conn_options'] = $mailinfra_tls('{name}');" in text, (
+            "by that name each shows what the stack's own CA signed"
+        )
 
 
 def test_without_a_ca_of_its_own_the_database_is_held_to_the_public_ones() -> None:
@@ -206,7 +209,10 @@ def test_no_client_gets_all_of_apache() -> None:
     (everybody,) = re.findall(r"^const ALL = (\d+);", front, re.M)
     ports = 2 * MOST_ADDRESSES
     assert int(everybody) + int(workers) + ports + 3 < 1024, "select() fails beyond, and all would wait"
-    assert text.count("front.php") == 2
+    assert 'CustomLog "|$exec sh /etc/mailinfra/front" ' in text
+    assert "exec setsid php /etc/mailinfra/front.php <" in webmail_file("front"), (
+        "it would end with all its connections when Apache takes another certificate"
+    )
     assert (
         "RequestReadTimeout handshake=5-10,MinRate=500 header=10-20,MinRate=500 body=10,MinRate=500" in text
     )

@@ -19,7 +19,7 @@ from mailinfra.containers import labels
 from mailinfra.containers.place import INNER_STEP
 from mailinfra.containers.rendering import render
 from mailinfra.docgen.schema import descriptions
-from tests.samples import dovecot_args, postfix_args, roundcube_args
+from tests.samples import dovecot_args, postfix_args, roundcube_args, rspamd_args
 
 ROOT = Path(__file__).parents[2]
 PORTS = (dovecot.PUBLISHED, postfix.PORTS, roundcube.PORTS)
@@ -32,6 +32,7 @@ def image_file(name: str) -> str:
 @pytest.mark.parametrize(
     ("folder", "user"),
     [
+        ("acme", user_ids.ACME),
         ("dovecot", user_ids.DOVECOT),
         ("resolver", user_ids.RESOLVER),
         ("roundcube", user_ids.WEBMAIL),
@@ -46,9 +47,11 @@ def test_an_image_runs_as_the_user_that_its_container_does(folder: str, user: in
 @pytest.mark.parametrize(
     ("folder", "name", "user"),
     [
+        ("acme", "acme", user_ids.ACME),
         ("dovecot", "vmail", user_ids.DOVECOT),
         ("postfix", "postfix", user_ids.POSTFIX),
         ("postfix", "helper", user_ids.HELPER),
+        ("postfix", "postsrsd", user_ids.POSTSRSD),
         ("mysql", "mysql", user_ids.MYSQL),
         ("resolver", "unbound", user_ids.RESOLVER),
         ("valkey", "valkey", user_ids.VALKEY),
@@ -114,7 +117,15 @@ def test_the_filters_health_checks_ask_at_its_own_ports(folder: str, owner: Modu
 def test_the_image_of_rspamd_makes_its_user_and_looks_where_its_files_are() -> None:
     text = image_file("rspamd/Dockerfile")
     assert f"_SYSTEM_\\2ID={user_ids.RSPAMD}/" in text
-    assert f"ln -s {rspamd.FILES}/local.d {rspamd.FILES}/override.d /etc/rspamd/" in text
+    links = " ".join(f"{rspamd.FILES}/{folder}" for folder in ("local.d", "lua.local.d", "override.d"))
+    assert f"ln -s {links} /etc/rspamd/" in text
+
+
+def test_what_is_said_of_hosted_domains_is_watched_and_read_where_it_is() -> None:
+    assert f"find {rspamd.HOSTED}/ " in image_file("rspamd/entrypoint")
+    files = [str(text) for text in rspamd.configuration(rspamd_args()).values()]
+    for path in rspamd.hosted(rspamd_args()):
+        assert [text for text in files if f"{rspamd.HOSTED}/{path}" in text], f"nobody reads {path}"
 
 
 def test_dovecot_teaches_with_the_password_and_at_the_place_that_it_gets() -> None:
@@ -166,14 +177,14 @@ def test_all_daemons_speak_tls_with_the_same_ciphers_and_curves() -> None:
 
 def test_the_key_of_sessions_is_as_long_as_the_cipher_that_takes_it() -> None:
     text = str(roundcube.folders(roundcube_args(), "key")[1].files["mailinfra.php"])
-    (bits,) = re.findall(r"\$config\['cipher_method'\] = 'AES-(\d+)-CBC'", text)
+    (bits,) = re.findall(r"\$config\['cipher_method'\] = 'AES-(\d+)-GCM'", text)
     assert int(bits) == roundcube.KEY_LENGTH * 8
 
 
 def test_the_bootstrap_and_an_operator_look_for_the_labels_that_containers_have() -> None:
     assert (inventory.STACK_LABEL, inventory.SERVICE_LABEL) == (labels.STACK, labels.SERVICE)
     text = (ROOT / "docs" / "operations.md").read_text()
-    assert set(re.findall(r"--filter label=([\w.]+)=", text)) == {labels.STACK}
+    assert set(re.findall(r"--filter label=([\w.]+)=", text)) == {labels.STACK, labels.SERVICE}
 
 
 def test_each_plugin_of_ours_is_put_where_the_webmail_looks_for_it_and_switched_on() -> None:

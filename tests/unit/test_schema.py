@@ -88,3 +88,10 @@ def test_accounts_may_be_settings_or_a_path_or_a_word() -> None:
     assert {"const": "external"} in choices
     assert {"$ref": "#/$defs/AccountsConfig"} in choices
     assert len([choice for choice in choices if choice.get("format") == "path"]) == 1
+
+
+def test_a_score_is_a_number_in_the_reference() -> None:
+    page = (ROOT / "docs/configuration.md").read_text()
+    scores = [line for line in page.splitlines() if line.startswith(("| `junkScore`", "| `refuseScore`"))]
+    assert len(scores) == 4
+    assert all("| number, 1 to 100 |" in line for line in scores)

@@ -7,7 +7,13 @@ import pytest
 from pydantic import BaseModel
 
 from mailinfra.components import postfix, roundcube
-from mailinfra.config.mail import LimitsConfig, ReceivingConfig, SmarthostConfig, WebmailConfig
+from mailinfra.config.mail import (
+    LimitsConfig,
+    ReceivingConfig,
+    SendingConfig,
+    SmarthostConfig,
+    WebmailConfig,
+)
 from mailinfra.containers.rendering import CONFIGS, render
 from tests.samples import limits, postfix_args, roundcube_args
 from tests.unit.templates import names_in
@@ -15,6 +21,7 @@ from tests.unit.templates import names_in
 SECTIONS: dict[str, type[BaseModel]] = {
     "limits": LimitsConfig,
     "receiving": ReceivingConfig,
+    "sending": SendingConfig,
     "smarthost": SmarthostConfig,
     "webmail": WebmailConfig,
 }
@@ -56,5 +63,5 @@ def test_a_line_break_is_found_however_deep_a_value_is(bad: str) -> None:
         "webmail_addresses": {"webmail_addresses": [bad]},
     }
     for name, changes in places.items():
-        with pytest.raises(ValueError, match=rf"^configs/postfix/main.cf: {name} holds a line break"):
+        with pytest.raises(ValueError, match=rf"^configs/postfix/[\w.-]+: {name} holds a line break"):
             postfix.configuration(postfix_args(**changes))

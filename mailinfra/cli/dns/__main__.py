@@ -7,6 +7,7 @@ all that it reads.
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -62,14 +63,37 @@ def zone(
             print(folder / f"{name}.zone")
 
 
+Resolvers = Annotated[
+    list[str] | None,
+    typer.Option(help="Ask this resolver: an address, or ADDRESS@PORT; else this machine's."),
+]
+Seconds = Annotated[float, typer.Option(help="How long to wait for an answer.", min=0.1)]
+
+
+@app.command()
+def key(
+    host: Annotated[str, typer.Argument(help="The server's name.")],
+    values: Annotated[
+        list[str] | None, typer.Argument(help="What TLSA says of each key that port 25 will show, '3 1 1 …'.")
+    ] = None,
+    resolver: Resolvers = None,
+    seconds: Seconds = 5.0,
+) -> None:
+    """Ask the DNS whether port 25 may show these keys; end with 1 where it names others, or does not
+    answer. Without keys any record is one too many: they are not known yet."""
+    fault = comparison.key_fault(
+        host, values or [], partial(ask, resolver=_resolver(resolver or [], seconds))
+    )
+    print(f"_25._tcp.{host}: {fault or 'nothing in the DNS speaks against it'}")
+    if fault:
+        raise typer.Exit(1)
+
+
 @app.command()
 def check(
     source: Source = None,
-    resolver: Annotated[
-        list[str] | None,
-        typer.Option(help="Ask this resolver: an address, or ADDRESS@PORT; else this machine's."),
-    ] = None,
-    seconds: Annotated[float, typer.Option(help="How long to wait for an answer.", min=0.1)] = 5.0,
+    resolver: Resolvers = None,
+    seconds: Seconds = 5.0,
     key: Annotated[list[str] | None, typer.Option(help="Only the DKIM key of this selector.")] = None,
 ) -> None:
     """Ask the DNS for every record; end with 1 where a required one is not right. With --key all are."""

@@ -96,6 +96,26 @@ def verdicts(records: Sequence[Record], answers: Mapping[Question, Answer]) -> l
     return [_verdict(dns, record) for record in records]
 
 
+def key_fault(
+    host: str,
+    values: Collection[str],
+    ask: Callable[[Collection[Question]], Mapping[Question, Answer]],
+) -> str:
+    """Return why port 25 of `host` must not show keys of which TLSA says `values`; empty where it may.
+
+    Without any record nobody compares. One record that matches is enough, and whoever names a CA (usage 2)
+    names no key; with other usages than these two servers compare nothing (RFC 7672, 3.1).
+    """
+    question = Question(f"_25._tcp.{host}", "TLSA")
+    answer = ask([question])[question]
+    if answer.failure:
+        return f"not known, {answer.failure}"
+    usages = {one.partition(" ")[0] for one in answer.values}
+    if "3" not in usages or "2" in usages or (values and set(values) <= set(answer.values)):
+        return ""
+    return f"the DNS names {', '.join(one for one in answer.values if one.startswith('3 '))}"
+
+
 def _verdict(dns: Dns, record: Record) -> Verdict:
     asked = list(questions([record]))
     failures = [each for each in (dns.answer(one.name, one.type).failure for one in asked) if each]

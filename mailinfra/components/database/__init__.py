@@ -4,7 +4,7 @@ Owns who may do what. Does not own the server (server.py) nor the rows of accoun
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pulumi_mysql as mysql
 from pulumi import ComponentResource, Output, ResourceOptions
@@ -17,7 +17,7 @@ from mailinfra.components.database.server import (
     existing,
     own,
 )
-from mailinfra.components.database.stale_users import no_stale_users
+from mailinfra.components.database.user_hooks import before_users
 from mailinfra.components.database.users import DATABASES, RIGHTS, SERVICES, Users
 from mailinfra.components.handles import DatabaseLogin
 from mailinfra.components.own_provider import Connection, Provider, Rights, Schema
@@ -36,6 +36,9 @@ class DatabaseArgs:
     clients: Mapping[str, str]
     """Service (dovecot, postfix, roundcube) -> its address on the network."""
 
+    generations: Mapping[str, str] = field(default_factory=dict)
+    """Service -> which password of the database it has."""
+
     on_destroy: OnDestroy = OnDestroy.RETAIN
     """What becomes of the data when the stack is destroyed."""
 
@@ -49,6 +52,9 @@ class Database(ComponentResource):
 
     connection: Connection
     """How this machine reaches the `mail` database, once its tables are there."""
+
+    hosts: Mapping[str, str]
+    """User -> where it logs in from."""
 
     logins: Mapping[str, DatabaseLogin]
     """User -> how its service logs in; webmail changes passwords as `passwords`, and asks who sends as
@@ -99,11 +105,17 @@ class Database(ComponentResource):
         users = Users(
             provider=reached.provider,
             tables=schema,
-            hooks=no_stale_users(f"{name}-stale-users", connection, DATABASES),
+            hooks=before_users(name, connection, DATABASES),
             deleted_with=reached.data,
             child=child,
         )
-        made = {user: users.create(f"{name}-{user}", user, host) for user, host in hosts.items()}
+        made = {
+            user: users.create(
+                f"{name}-{user}", user, host, args.generations.get(SERVICES.get(user, user), "")
+            )
+            for user, host in hosts.items()
+        }
+        self.hosts = hosts
         Rights(
             f"{name}-rights",
             connection,

@@ -54,6 +54,9 @@ class OwnServer:
     identity: Identity
     """What it shows; the certificate names its alias and 127.0.0.1."""
 
+    generation: str = ""
+    """Which passwords its own accounts have."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ExistingServer:
@@ -99,7 +102,7 @@ class Reached:
 
 def own(name: str, server: OwnServer, on_destroy: OnDestroy, child: ResourceOptions) -> Reached:
     """Return a server that was started for this stack and answers."""
-    passwords = {role: password(f"{name}-{role}-password", child) for role in Role}
+    passwords = {role: password(f"{name}-{role}-password", child, server.generation) for role in Role}
     data = docker.Volume(
         f"{name}-data",
         name=f"{server.place.stack}-mysql",  # fixed: the next `up` after a `destroy` finds the accounts again

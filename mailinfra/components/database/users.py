@@ -132,7 +132,8 @@ class Users:
     """What makes the tables: a right to a column can be given only once there is one."""
 
     hooks: ResourceHookBinding | None
-    """What makes sure that a user's name is not taken when it is created."""
+    """What makes sure that a user's name is not taken when it is created, and that a service is let in with
+    its old password until it has the new one."""
 
     deleted_with: Resource | None
     """The volume that the server keeps them in: whoever destroys both need not log in. None on somebody's
@@ -141,8 +142,10 @@ class Users:
     child: ResourceOptions
     """Options of every resource here."""
 
-    def create(self, name: str, service: str, host: Input[str]) -> ServiceUser:
+    def create(self, name: str, service: str, host: Input[str], generation: str = "") -> ServiceUser:
         """Return the service's user, who logs in from `host` and over TLS alone.
+
+        Another `generation` has another password; until the service has it, the old one holds, too.
 
         A grant cannot be deleted on a current MySQL (error 1141), but dropping a user drops its grants. So a
         changed right replaces the user, its grants follow, and nothing else ever takes a grant away.
@@ -150,7 +153,7 @@ class Users:
         rights = RIGHTS[service]
         opts = ResourceOptions.merge(self.child, ResourceOptions(provider=self.provider))
         wanted = [f"{right.database}.{right.table} {', '.join(right.privileges)}" for right in rights]
-        generated = password(f"{name}-password", self.child)
+        generated = password(f"{name}-password", self.child, generation)
         user = mysql.User(
             f"{name}-user",
             user=service,
