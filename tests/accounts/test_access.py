@@ -1,9 +1,9 @@
 """A database server that does not answer, or refuses, is one sentence within ten seconds."""
 
-import socket
+import socketserver
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -30,18 +30,23 @@ def said(connection: dict[str, Any]) -> str:
 
 
 @contextmanager
-def answering(answer: Callable[[socket.socket], None]) -> Iterator[int]:
-    """Listen on a port of this machine, and do this with whoever comes."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+def greeting(words: bytes) -> Iterator[int]:
+    """Listen on a port of this machine, and say this to whoever comes, until they leave."""
 
-        def serve() -> None:
+    class Greeter(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
             with suppress(OSError):
-                while True:
-                    link, _ = listener.accept()
-                    threading.Thread(target=answer, args=(link,), daemon=True).start()
+                self.wfile.write(words)
+                self.rfile.read()
 
-        threading.Thread(target=serve, daemon=True).start()
-        yield int(listener.getsockname()[1])
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Greeter) as server:
+        serving = threading.Thread(target=server.serve_forever, args=(0.05,))
+        serving.start()
+        try:
+            yield int(server.server_address[1])
+        finally:
+            server.shutdown()
+            serving.join()
 
 
 def test_a_server_that_lets_us_in_is_met(server: Server) -> None:
@@ -69,20 +74,14 @@ def test_a_name_that_nobody_knows_is_said(server: Server) -> None:
 
 
 def test_a_server_that_says_nothing_is_said(server: Server) -> None:
-    with answering(lambda link: time.sleep(60)) as port:
+    with greeting(b"") as port:
         reason = said({**server.connection(""), "port": float(port)})
     assert "takes the connection and says nothing" in reason
 
 
 def test_something_else_than_mysql_is_said(server: Server) -> None:
-    for greeting in (b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"220 mail ESMTP\r\n"):
-
-        def greet(link: socket.socket, greeting: bytes = greeting) -> None:
-            with suppress(OSError):
-                link.sendall(greeting)
-                time.sleep(5)
-
-        with answering(greet) as port:
+    for words in (b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"220 mail ESMTP\r\n"):
+        with greeting(words) as port:
             assert f"127.0.0.1:{port}" in said({**server.connection(""), "port": float(port)})
 
 
