@@ -1,6 +1,7 @@
 """Stacks: what Pulumi is asked, what a destroy keeps and names, and what only a typed name removes."""
 
 import json
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -164,3 +165,12 @@ def test_the_ca_certificate_is_written_only_where_there_is_one(tmp_path: Path) -
     assert path.read_text() == OUTPUTS["ca_certificate"]
     assert write_certificate({"ca_certificate": ""}, path) is None
     assert not path.exists(), "a CA that signs no more must not be trusted on"
+
+
+def test_the_stacks_that_ship_belong_to_nobody_s_passphrase() -> None:
+    """At its first use Pulumi writes a salt into a stack file; one that is committed fits one passphrase."""
+    shipped = ("Pulumi.dev.yaml", "Pulumi.example.yaml", "Pulumi.offline.yaml")
+    command = ["git", "grep", "--cached", "--files-with-matches", "encryptionsalt", "--", *shipped]
+    root = Path(__file__).parents[2]
+    found = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stdout) == (1, "")  # git's word for: nowhere
