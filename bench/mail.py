@@ -101,6 +101,13 @@ def load(host: str, recipient: str) -> None:
         list(pool.map(lambda _: send(host, recipient, MESSAGES // SENDERS), range(SENDERS)))
 
 
+def emptied(dovecot: Container, user: str) -> None:
+    """Remove all mail of a user's inbox: a delivery takes the longer, the more there is."""
+    done = dovecot.exec_run(["doveadm", "expunge", "-u", user, "mailbox", "INBOX", "all"])
+    if done.exit_code:
+        raise RuntimeError(f"the inbox of {user} is not emptied: {done.output!r}")
+
+
 def wait_until(done: Callable[[], bool], limit: float = 300) -> None:
     """Return as soon as it is done; raise TimeoutError after so many seconds."""
     deadline = time.monotonic() + limit
@@ -126,6 +133,7 @@ def throughput(stack: Stack, reader: Reader, tell: Callable[[str], None]) -> lis
         with stock(ours, stack.full_name) as theirs:
             deliver, compared = Way(ours), Way(theirs.containers)
             rounds = []
+            emptied(ours["dovecot"], reader.user)  # theirs is new
             tell(f"what they use at rest, {AT_REST} s")
             _rest(deliver, compared)
 

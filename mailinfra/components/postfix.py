@@ -56,6 +56,9 @@ TEMPLATES = (
     "long-senders",
     "main.cf",
     "master.cf",
+    "remembered/domains.cf",
+    "remembered/mailboxes.cf",
+    "remembered/recipients.cf",
     "submission-headers",
 )
 """Files below configs/postfix/, the same as below /etc/postfix/; master.cf includes another one."""
@@ -84,6 +87,9 @@ address."""
 
 # Strangers who fill every port at once (configs/postfix/master.cf) take some 1,060 MiB; at rest it is 20.
 MEMORY_MIB = 1152
+
+MEMORY = "/var/lib/postfix/memory"
+"""The socket of what lookups remember for a moment; the image makes it (images/postfix/entrypoint)."""
 
 SECRETS = "/run/postfix/secrets"
 """In a folder that nobody but root and `postfix` may enter: files in a volume are root's, and `postfix` reads
@@ -286,6 +292,7 @@ def values(args: PostfixArgs) -> dict[str, Any]:
         "reports": args.reports,
         "reports_port": REPORTS_PORT,
         "postsrsd": POSTSRSD_PORTS,
+        "memory": MEMORY,
         "webmail_addresses": [f"[{ip}]" if ":" in ip else ip for ip in args.webmail_addresses],
         "dovecot": args.dovecot.values(_DOVECOT_CA),
         "filter": args.filter and args.filter.address(),

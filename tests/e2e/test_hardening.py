@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from docker.models.containers import Container
 
+from mailinfra.components.postfix import MEMORY
 from mailinfra.containers import labels
 from mailinfra.containers.config_volumes import OPEN_FILES, PROCESSES
-from mailinfra.user_ids import FIRST, HELPER, LAST, OWNED
+from mailinfra.user_ids import FIRST, HELPER, LAST, OWNED, POSTFIX, POSTSRSD
 from tests.containers_page import places, table
 from tests.e2e.server import Server
 from tests.e2e.stackfile import ALICE
@@ -25,8 +26,9 @@ PLACES = places()
 SERVICES = {"mysql": "database", "dovecot": "dovecot", "postfix": "postfix", "webmail": "webmail"}
 """Service -> what docs/containers.md calls it."""
 
-HELPERS = (
-    'for each in /proc/[0-9]*; do [ "$(cat $each/comm 2>/dev/null)" != perl ] || echo ${each#/proc/}; done'
+HELPERS, MEMORIES = (
+    f'for p in /proc/[0-9]*; do [ "$(cat $p/comm 2>/dev/null)" != {name} ] || echo ${{p#/proc/}}; done'
+    for name in ("perl", "memcached")
 )
 
 
@@ -203,6 +205,30 @@ def test_who_answers_for_postfix_comes_back_when_it_is_killed(server: Server) ->
 
     until(others, 60, "another helper listens")
     until(lambda: works(server), 60, "a user can send again")
+
+
+def test_mail_is_taken_while_what_postfix_remembers_hangs_and_after_it_was_killed(server: Server) -> None:
+    postfix = server.stack.containers()["postfix"]
+    before = set(inside(postfix, "sh", "-c", MEMORIES).split())
+    assert before
+    try:
+        inside(postfix, "sh", "-c", f"kill -STOP {' '.join(before)}", user=str(POSTFIX))
+        server.arrives(ALICE, server.deliver(ALICE))
+        with server.smtp() as client:
+            (unknown,) = client.rcpt_codes("nobody@example.test", sender="friend@peer.test")
+        assert unknown[0] == 550
+    finally:
+        inside(postfix, "sh", "-c", f"kill -KILL {' '.join(before)}", user=str(POSTFIX))
+    server.arrives(ALICE, server.deliver(ALICE))
+    until(lambda: set(inside(postfix, "sh", "-c", MEMORIES).split()) - before, 60, "there is another one")
+
+
+def test_nobody_but_postfix_hears_who_has_a_mailbox(server: Server) -> None:
+    postfix = server.stack.containers()["postfix"]
+    ask = ["perl", "-MIO::Socket::UNIX", "-e", "IO::Socket::UNIX->new($ARGV[0]) or exit 1", MEMORY]
+    assert postfix.exec_run(ask, user=str(POSTFIX)).exit_code == 0
+    for user in (str(HELPER), str(POSTSRSD), "nobody", "65533"):
+        assert postfix.exec_run(ask, user=user).exit_code == 1, user
 
 
 SECRETS = "/run/postfix/secrets"

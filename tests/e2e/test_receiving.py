@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Iterable
 from email import message_from_bytes
 from email.utils import make_msgid
 from typing import Any
@@ -88,6 +89,43 @@ def test_an_unknown_recipient_is_refused_before_any_data(server: Server, recipie
     assert known[0] == 250
     assert unknown[0] == 550
     assert unknown[1].startswith("5.1.1 ")
+
+
+def questions(server: Server) -> int:
+    """Return how many questions MySQL has answered so far."""
+    return int(sql(server, "SHOW GLOBAL STATUS LIKE 'Com_select'").split()[1])
+
+
+def burst(server: Server, recipients: Iterable[str]) -> int:
+    """Deliver a message to each, in one session; return how many questions to MySQL that took."""
+    before = questions(server)
+    with server.smtp() as client:
+        for recipient in recipients:
+            client.send_message(letter(FRIEND, recipient))
+    load.emptied(server)
+    return questions(server) - before
+
+
+def test_a_burst_of_mail_for_one_mailbox_asks_mysql_less_than_once_for_each_message(server: Server) -> None:
+    strangers = burst(server, [f"somebody-{number}@second.test" for number in range(60)])
+    assert strangers > 60, "the control: a catch-all is asked for each time"
+    assert burst(server, [ERIN] * 60) < 60
+
+
+def test_a_mailbox_that_has_just_got_mail_is_refused_within_seconds_of_its_end(server: Server) -> None:
+    def answer() -> int:
+        with server.smtp() as client:
+            ((code, _),) = client.rcpt_codes(ERIN, sender=FRIEND)
+        return code
+
+    assert answer() == 250
+    try:
+        sql(server, "UPDATE users SET receives = 0 WHERE userid = 'erin' AND domain = 'second.test'")
+        until(lambda: answer() == 550, 10, "she gets no mail any more")
+    finally:
+        sql(server, "UPDATE users SET receives = 1 WHERE userid = 'erin' AND domain = 'second.test'")
+    until(lambda: answer() == 250, 10, "and again")
+    server.arrives(ERIN, server.deliver(ERIN))
 
 
 def test_bounces_for_our_users_are_taken(server: Server) -> None:

@@ -193,7 +193,7 @@ OF_POSTFIX = {
         "mynetworks trusts cidr:/etc/networks",
     ),
     "networks of one service": (
-        {"master": ("  -o max_use=10\n", "  -o max_use=10\n  -o mynetworks=0.0.0.0/0\n")},
+        {"master": ("  -o max_use=30\n", "  -o max_use=30\n  -o mynetworks=0.0.0.0/0\n")},
         "mynetworks trusts 0.0.0.0/0",
     ),
     "clear text": (

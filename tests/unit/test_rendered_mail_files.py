@@ -25,7 +25,7 @@ VALUES: dict[str, dict[str, Any]] = {
     **{f"postfix/{path}": postfix.values(postfix_args()) for path in postfix.templates(postfix_args())},
     **{f"postfix/{path}": postfix.map_values(postfix_args()) for path in MAPS},
 }
-INCLUDED = {"postfix/submission.cf", "postfix/mysql/connection.cf"}
+INCLUDED = {"postfix/submission.cf", "postfix/mysql/connection.cf", "postfix/remembered/memory.cf"}
 DOVECOT = sorted(path for path in VALUES if path.startswith("dovecot/"))
 
 
@@ -233,12 +233,40 @@ def test_a_dovecot_that_is_away_is_waited_for_and_its_mail_never_bounced() -> No
 
 
 def test_a_mailbox_is_asked_for_before_all_else_in_the_database() -> None:
-    maps = re.findall(r"mysql/([\w-]+)\.cf", main_cf()["virtual_alias_maps"])
+    maps = re.findall(r"(?:mysql|remembered)/([\w-]+)\.cf", main_cf()["virtual_alias_maps"])
     assert maps == ["mailboxes", "aliases", "domain-aliases", "catch-alls"], (
         "its mail never goes to the catch-all, and nearly all questions end with the first map"
     )
     query = map_file("mysql/mailboxes.cf").partition("query = ")[2]
     assert "NOT EXISTS (SELECT 1 FROM aliases WHERE name = '%u'" in query, "an alias keeps its name's mail"
+
+
+REMEMBERED = ("domains", "mailboxes", "recipients")
+
+
+@pytest.mark.parametrize("name", REMEMBERED)
+def test_what_is_remembered_is_asked_of_mysql_over_connections_that_all_share(name: str) -> None:
+    table = dict(re.findall(r"^(\w+) = (.*)$", postfix_file(f"remembered/{name}.cf"), re.MULTILINE))
+    assert table["backup"] == f"proxy:mysql:/run/postfix/secrets/mysql/{name}.cf"
+    assert table["key_format"] == f"{name}:%s", "they share one memory"
+    assert table["backup"] in main_cf()["proxy_read_maps"].split(), "or proxymap refuses"
+    assert f"mysql/{name}.cf" in MAPS
+
+
+def test_every_table_that_is_asked_over_shared_connections_is_allowed_to_be() -> None:
+    for changes in ({}, {"postmaster": None}):
+        parameters = main_cf(**changes)
+        allowed = parameters.pop("proxy_read_maps")
+        for name, value in parameters.items():
+            if "proxy:" in value:
+                assert f"${name}" in allowed.split(), name
+
+
+def test_what_is_remembered_is_forgotten_within_seconds_and_done_without_where_there_is_no_memory() -> None:
+    for name in REMEMBERED:
+        table = postfix_file(f"remembered/{name}.cf")
+        assert "\nttl = 2\n" in table
+        assert "\nmax_try = 1\n" in table, "beyond the first try it pauses"
 
 
 def test_no_restriction_of_a_recipient_is_skipped_for_a_mailbox() -> None:
@@ -322,7 +350,7 @@ def test_what_remembers_a_failed_lookup_ends_soon_and_nothing_else_does() -> Non
             services[list(services)[-1]].append(line.split()[1])
     assert "max_idle" not in main_cf(), "to start anew costs more than many a message"
     for name, own in services.items():
-        assert own == (["max_use=10", "max_idle=10s"] if name.endswith(" smtpd") else []), name
+        assert own == (["max_use=30", "max_idle=10s"] if name.endswith(" smtpd") else []), name
 
 
 def test_lists_are_as_wide_as_the_form_allows() -> None:

@@ -74,6 +74,13 @@ def test_dovecot_serves_mail_of_its_own_user_alone() -> None:
     assert set(re.findall(r"first_valid_[ug]id = (\d+)", text)) == {str(user_ids.DOVECOT)}
 
 
+def test_postfix_finds_its_memory_where_the_image_makes_it_and_nobody_else_does() -> None:
+    assert re.search(
+        rf"memcached -s \"\$0\" -a 0700 .*\n    {re.escape(postfix.MEMORY)} &\n",
+        image_file("postfix/entrypoint"),
+    )
+
+
 def test_postfix_knows_the_group_of_who_may_hand_in_mail() -> None:
     assert f"groupadd --gid {user_ids.POSTDROP} postdrop" in image_file("postfix/Dockerfile")
 
