@@ -11,7 +11,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import formatdate
 from typing import Any
 
@@ -269,6 +269,8 @@ def idle_push(stack: Stack, reader: Reader, tell: Callable[[str], None], count: 
 def logins(stack: Stack, reader: Reader, tell: Callable[[str], None]) -> list[Figure]:
     """Measure logins a second against what the two threads of this machine can check at the same cost."""
     tell("logins a second, in turn with bare Argon2id checks")
+    # As from elsewhere: what comes from the host itself to 127.0.0.1 goes through a program of Docker's, too.
+    direct = replace(reader, host=address(stack.containers()["dovecot"]), port=993)
     hasher = PasswordHasher(memory_cost=19456, time_cost=2, parallelism=1)
     known = hasher.hash(reader.password)
     count = 60
@@ -280,7 +282,7 @@ def logins(stack: Stack, reader: Reader, tell: Callable[[str], None]) -> list[Fi
         return count / (time.monotonic() - began)
 
     def login() -> None:
-        with reader.imap():
+        with direct.imap():
             pass
 
     real, raw, ratios = interleaved(
