@@ -148,13 +148,13 @@ def write_postfix(folder: Path, dnssec: Dnssec) -> None:
         local_mail=None,
         dnssec=dnssec,
     )
-    (folder / "tls").mkdir(parents=True)
     for path, text in postfix.configuration(args).items():
         assert isinstance(text, str)
         if path == "main.cf":
             text = _alone(text)
         elif path == "master.cf":
             text += CONTROL
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
 
 
