@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 from pulumi import Input, Output, ResourceOptions
 
-REVISION = "0006"
+REVISION = "0007"
 """The revision of the `mail` database that this version of the program works with."""
 
 MAIL = "mail"

@@ -53,33 +53,37 @@ FROM users WHERE {_ACCOUNT} AND {_OPEN}
 _COST = "m={memory_cost},t={time_cost},p={threads}".format(**ALGORITHM)
 _NEW = f"^[{{]ARGON2ID[}}][$]argon2id[$]v=19[$]{_COST}[$][A-Za-z0-9+/]{{22}}[$][A-Za-z0-9+/]{{43}}$"
 
+# A caller sets his session as he likes. So the clock is MySQL's own, and the look at a proof is counted before it is
+# looked at: whatever makes a statement fail here fails for the right proof as for a wrong one, and tells nothing.
 # It commits by itself: a caller who took back what was counted would have as many guesses as he likes.
 _CHANGE = f"""
 BEGIN
   DECLARE old_hash {_TEXT.format(length=500)} DEFAULT NULL;
   DECLARE wrong INT DEFAULT 0;
+  DECLARE look BIGINT UNSIGNED DEFAULT 0;
   DECLARE said VARCHAR(16) DEFAULT 'refused';
   DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
-  START TRANSACTION;
+  SET SESSION timestamp = DEFAULT;
+  START TRANSACTION READ WRITE;
   SELECT MAX(password) INTO old_hash FROM users WHERE {_ACCOUNT} AND {_OPEN} FOR UPDATE;
   SELECT COUNT(*) INTO wrong FROM password_changes
     WHERE {_ACCOUNT} AND outcome = 'refused' AND at > UTC_TIMESTAMP() - INTERVAL 1 HOUR;
   IF old_hash IS NULL THEN
     SET said = 'closed';
+  ELSEIF NOT COALESCE(REGEXP_LIKE(new_password, '{_NEW}', 'c'), FALSE) THEN
+    SET said = 'malformed';
   ELSEIF wrong >= {WRONG_PROOFS} THEN
     SET said = 'later';
-  ELSEIF NOT (SHA2(old_hash, 256) <=> proof) THEN
-    SET said = 'refused';
-  ELSEIF NOT REGEXP_LIKE(new_password, '{_NEW}', 'c') THEN
-    SET said = 'malformed';
   ELSE
-    UPDATE users SET password = new_password WHERE {_ACCOUNT};
-    SET said = 'changed';
-  END IF;
-  IF said IN ('changed', 'refused') THEN
     DELETE FROM password_changes WHERE {_ACCOUNT} AND at < UTC_TIMESTAMP() - INTERVAL {KEPT_DAYS} DAY;
     INSERT INTO password_changes (userid, domain, outcome, at)
       VALUES (asked_userid, asked_domain, said, UTC_TIMESTAMP());
+    SET look = LAST_INSERT_ID();
+    IF SHA2(old_hash, 256) <=> proof THEN
+      SET said = 'changed';
+      UPDATE users SET password = new_password WHERE {_ACCOUNT};
+      UPDATE password_changes SET outcome = said WHERE id = look;
+    END IF;
   END IF;
   COMMIT;
   -- A row where it is done, none where it is not: what webmail's driver goes by.

@@ -148,6 +148,40 @@ def test_guesses_are_counted_for_each_mailbox_and_nobody_takes_them_back(webmail
     assert webmail.change(ANNA, before), "an hour later"
 
 
+OWN_SESSION = {
+    "a day ahead": ("DO 0", "SET timestamp = UNIX_TIMESTAMP(SYSDATE()) + 86400"),
+    "ahead of all that is kept": ("DO 0", "SET timestamp = UNIX_TIMESTAMP(SYSDATE()) + 86400 * 500"),
+    "another zone": ("DO 0", "SET time_zone = '+14:00'"),
+    "a number that is taken": ("SET insert_id = 1", "SET insert_id = 1"),
+    "reads alone": ("SET SESSION TRANSACTION READ ONLY", "SET SESSION TRANSACTION READ ONLY"),
+    "changes by keys alone": ("SET sql_safe_updates = 1", "SET sql_safe_updates = 1"),
+}
+"""What a caller may say of his own session, for the guesses and afterwards: the clock is wrong, or statements
+of the procedure fail."""
+
+
+@pytest.mark.parametrize("own", OWN_SESSION.values(), ids=OWN_SESSION)
+@pytest.mark.parametrize("new", [NEW, "malformed"])
+def test_no_session_tells_a_right_proof_from_a_wrong_one_more_often_than_guesses_are_counted(
+    webmail: Webmail, own: tuple[str, str], new: str
+) -> None:
+    before = stored(webmail, ANNA)
+    webmail.change(ANNA, "a guess")  # a first row
+    during, after = own
+    for _ in range(password_changes.WRONG_PROOFS):
+        answered(webmail, "a guess", new, during)
+    assert answered(webmail, before, new, after) == answered(webmail, "a guess", new, after)
+    assert stored(webmail, ANNA) == before
+
+
+def answered(webmail: Webmail, proved: str, new: str, own: str) -> str:
+    """Return how a change of Anna's password ends, in the words of the database."""
+    try:
+        return str(webmail.change(ANNA, proved, new, own))
+    except pymysql.MySQLError as error:
+        return str(error)
+
+
 @pytest.mark.parametrize(
     "statement",
     [
