@@ -145,8 +145,16 @@ def test_checks_that_fail_for_now_do_not_count(guesses: Guesses) -> None:
     assert all(guesses.is_checked(f"right{number}", fail_type="internal") for number in range(2 * WRONG))
 
 
-def test_a_password_that_was_right_before_is_checked_wherever_it_comes_from(guesses: Guesses) -> None:
+def test_who_has_used_up_a_source_finds_no_password_that_is_used_elsewhere(guesses: Guesses) -> None:
     assert guesses.is_checked("right", remote=OTHER, success=True)
+    guesses.use_up()
+    assert guesses.ask("right") == guesses.ask("one more")
+
+
+def test_a_password_that_was_right_from_a_source_is_checked_there_whoever_used_it_up(
+    guesses: Guesses,
+) -> None:
+    assert guesses.is_checked("right", success=True)
     guesses.use_up()
     assert guesses.is_checked("right", success=True)
     assert guesses.is_checked("right", protocol="smtp", success=True)
