@@ -165,7 +165,7 @@ class Dovecot(ComponentResource):
     def __init__(self, name: str, args: DovecotArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("mailinfra:index:Dovecot", name, None, opts)
         child = ResourceOptions(parent=self)
-        refuse(dovecot_faults({path: sketch(f"dovecot/{path}", values(args)) for path in TEMPLATES}))
+        refuse(dovecot_faults({path: sketch(f"dovecot/{path}", values(args)) for path in templates(args)}))
 
         mail = self._mail(name, args, child)
         service = Service(

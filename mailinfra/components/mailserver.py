@@ -85,7 +85,7 @@ class MailServer(ComponentResource):
     and how urgent it is."""
 
     def __init__(self, name: str, args: MailServerArgs, opts: ResourceOptions | None = None) -> None:
-        policy = Policy(args.server.storage.on_destroy)
+        policy = Policy(args.server.storage.on_destroy, args.server.storage.mail.host_path)
         opts = ResourceOptions.merge(opts, policy.listening)
         # In the state, so that the next preview can say which setting changed, and from what, and whether
         # port 25 would show a key that the DNS does not name yet.

@@ -4,6 +4,7 @@ Owns the references and the hash of a build context. Does not own the image reso
 """
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +21,12 @@ ROUNDCUBE = (
 )
 
 
+_DIGEST = re.compile(r"@sha256:[0-9a-f]{64}\Z")
+
+
 def has_digest(reference: str) -> bool:
     """Whether a reference is one image for ever: by its digest, or because no registry is asked for it."""
-    return "@sha256:" in reference or reference.startswith(LOCAL_BASE)
+    return bool(_DIGEST.search(reference)) or reference.startswith(LOCAL_BASE)
 
 
 @dataclass(frozen=True, kw_only=True)

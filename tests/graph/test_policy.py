@@ -1,5 +1,6 @@
 """Each rule that holds for every stack refuses what breaks it, before anything is touched."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -16,13 +17,16 @@ from mailinfra.components.policy import Policy, PolicyError
 from mailinfra.components.postfix import values as postfix_values
 from mailinfra.containers.config_volumes import ulimits
 from mailinfra.containers.durability import durable
+from mailinfra.containers.images import ROOT
 from mailinfra.containers.rendering import sketch
+from mailinfra.containers.service import Service
 from mailinfra.types import OnDestroy
 from tests.graph.conftest import CONTAINER as CONTAINER_TOKEN
 from tests.graph.conftest import Engine, declare
 from tests.graph.test_mailserver import build
 from tests.samples import dovecot_args, postfix_args
 
+IMAGES = ROOT / "images"
 IMAGE = f"sha256:{'0' * 64}"
 DIGEST = f"@sha256:{'0' * 64}"
 CONTAINER: dict[str, Any] = {
@@ -32,6 +36,7 @@ CONTAINER: dict[str, Any] = {
     "memory_swap": 64,
     "capabilities": docker.ContainerCapabilitiesArgs(adds=[], drops=["ALL"]),
     "security_opts": ["no-new-privileges:true"],
+    "network_mode": "none",
 }
 
 
@@ -57,7 +62,7 @@ def volume(protection: ResourceOptions) -> Callable[[ResourceOptions], object]:
 
 def heard(made: Callable[[ResourceOptions], object], on_destroy: OnDestroy = OnDestroy.RETAIN) -> list[str]:
     """Return what a preview says of a resource below a component that the policy listens to."""
-    found = Policy(on_destroy)
+    found = Policy(on_destroy, HOST_FOLDER)
 
     def program() -> None:
         outer = pulumi.ComponentResource("test:index:Outer", "outer", None, found.listening)
@@ -78,6 +83,34 @@ def preview() -> Iterator[None]:
 
 
 CAPABILITIES = docker.ContainerCapabilitiesArgs
+MOUNT = docker.ContainerMountArgs
+HOST_FOLDER = "/srv/mail"
+
+
+def limits(name: str, soft: int, hard: int) -> list[docker.ContainerUlimitArgs]:
+    """Return all limits, one of them another one."""
+    others = [limit for limit in ulimits() if limit.name != name]
+    return [*others, docker.ContainerUlimitArgs(name=name, soft=soft, hard=hard)]
+
+
+def network(driver: str) -> Callable[[ResourceOptions], object]:
+    return lambda opts: docker.Network("one", driver=driver, opts=opts)
+
+
+def service(opts: ResourceOptions) -> object:
+    spec = docker.ServiceTaskSpecContainerSpecArgs(image="mysql:9")
+    return docker.Service("one", task_spec=docker.ServiceTaskSpecArgs(container_spec=spec), opts=opts)
+
+
+def volume_of_a_service(opts: ResourceOptions) -> object:
+    """Make what holds data where volumes of rendered files are."""
+
+    class Another(Service):
+        def __init__(self, opts: ResourceOptions) -> None:
+            pulumi.ComponentResource.__init__(self, "test:index:Another", "another", None, opts)
+
+    return docker.Volume("one", name="mailinfra-test-data", opts=ResourceOptions(parent=Another(opts)))
+
 
 BROKEN = {
     "no memory limit": (container(memory=None), "has no limit of memory"),
@@ -93,6 +126,43 @@ BROKEN = {
     "a user with a group of many hosts": (container(user="61000:33"), "runs as 61000:33, whose number"),
     "a user that only the image knows": (container(user="mysql"), "runs as mysql, whose number"),
     "the image's own user": (container(user=None), "runs as the user that its image names"),
+    "ulimits without an end": (
+        container(ulimits=limits("nofile", -1, -1)),
+        "may have nofile up to -1, and the most is 16384",
+    ),
+    "core dumps": (container(ulimits=limits("core", 0, 1)), "may have core up to 1, and the most is 0"),
+    "the host's network": (container(network_mode="host"), "is in host, which is none of this stack"),
+    "another one's network": (container(network_mode="container:one"), "is in container:one"),
+    "Docker's own network": (container(network_mode=None), "is in the network that Docker has by default"),
+    "the host's processes": (container(pid_mode="host"), "has pid_mode, and so the processes"),
+    "the host's shared memory": (container(ipc_mode="host"), "has ipc_mode, and so shared memory"),
+    "the host's users": (container(userns_mode="host"), "has userns_mode, and so the users"),
+    "a device": (
+        container(devices=[docker.ContainerDeviceArgs(host_path="/dev/kmsg")]),
+        "has devices, and so devices",
+    ),
+    "all devices": (container(device_cgroup_rules=["a *:* rwm"]), "has device_cgroup_rules"),
+    "every port": (container(publish_all_ports=True), "has publish_all_ports"),
+    "Docker's socket": (
+        container(mounts=[MOUNT(type="bind", source="/var/run/docker.sock", target="/run/docker.sock")]),
+        "has the host's folder /var/run/docker.sock",
+    ),
+    "a folder in another spelling": (
+        container(volumes=[docker.ContainerVolumeArgs(host_path="/", container_path="/host")]),
+        "has volumes, and so folders",
+    ),
+    "data in a volume without a name": (
+        container(mounts=[MOUNT(type="volume", target="/data")]),
+        "has at /data a volume without a name",
+    ),
+    "every system call": (
+        container(security_opts=["no-new-privileges:true", "seccomp=unconfined"]),
+        "has seccomp=unconfined in place of Docker's own bounds",
+    ),
+    "a cut digest": (image("mysql:9@sha256:"), "'mysql:9@sha256:' has no digest"),
+    "a driver that is the host's": (network("macvlan"), "is of the driver macvlan"),
+    "what no rule looks at": (service, "is a docker:index/service:Service, which no rule looks at"),
+    "data below a service": (volume_of_a_service, "goes with the stack"),
     "privileged": (container(privileged=True), "is privileged"),
     "new privileges": (container(security_opts=None), "may gain rights"),
     "a tag that runs": (container(image="mysql:9"), "runs 'mysql:9' by a name without a digest"),
@@ -107,6 +177,11 @@ KEPT = {
     "a root that gives its rights up": container(
         user=None, capabilities=CAPABILITIES(adds=["CAP_SETUID"], drops=["ALL"])
     ),
+    "a folder for mail": container(mounts=[MOUNT(type="bind", source=HOST_FOLDER, target="/mail")]),
+    "networks of the stack": container(
+        network_mode=None, networks_advanced=[docker.ContainerNetworksAdvancedArgs(name="front")]
+    ),
+    "a network": network("bridge"),
     "a container that never starts": container(user="65534:65534", start=False),
     "a digest": image(f"mysql:9{DIGEST}"),
     "a digest below": image("ours:1", base=f"debian:trixie-slim{DIGEST}"),
@@ -142,6 +217,13 @@ def test_data_is_as_safe_as_the_setting_says(
     engine: Engine, said: OnDestroy, made: OnDestroy, faults: int
 ) -> None:
     assert len(heard(volume(durable(made)), said)) == faults
+
+
+@pytest.mark.parametrize("folder", sorted(one.parent.name for one in IMAGES.glob("*/Dockerfile")))
+def test_an_image_is_built_on_its_base_and_on_nothing_else(folder: str) -> None:
+    text = (IMAGES / folder / "Dockerfile").read_text()
+    assert re.findall(r"^\s*FROM\s+(.*)$", text, re.M | re.I) == ["${BASE}"]
+    assert not re.findall(r"--from=|^\s*ADD\s|^\s*#\s*syntax\s*=", text, re.M | re.I)
 
 
 def postfix_texts(**changes: tuple[str, str]) -> dict[str, str]:
@@ -203,6 +285,98 @@ OF_POSTFIX = {
         },
         "587 takes passwords in clear text",
     ),
+    "AUTH on 25 with more blanks": (
+        {
+            "master": (
+                "  -o tls_medium_cipherlist",
+                "  -o  smtpd_sasl_auth_enable=yes\n  -o tls_medium_cipherlist",
+            )
+        },
+        "port 25 (25) takes passwords",
+    ),
+    "AUTH on 25 in braces": (
+        {
+            "master": (
+                "  -o tls_medium_cipherlist",
+                "  -o { smtpd_sasl_auth_enable = yes }\n  -o tls_medium_cipherlist",
+            )
+        },
+        "port 25 (25) takes passwords",
+    ),
+    "AUTH on 25 without a blank": (
+        {
+            "master": (
+                "  -o tls_medium_cipherlist",
+                "  -osmtpd_sasl_auth_enable=yes\n  -o tls_medium_cipherlist",
+            )
+        },
+        "25 is started with -osmtpd_sasl_auth_enable=yes",
+    ),
+    "other files": (
+        {"master": ("  -o tls_medium_cipherlist", "  -c /tmp\n  -o tls_medium_cipherlist")},
+        "25 is started with -c /tmp",
+    ),
+    "AUTH behind a screen": (
+        {
+            "master": (
+                "pickup  ",
+                "smtpd pass - - n - - smtpd\n  -o smtpd_sasl_auth_enable=yes\npickup  ",
+            )
+        },
+        "smtpd is served by smtpd for another one",
+    ),
+    "another program": (
+        {"master": ("pickup  ", "628 inet n - n - - qmqpd\npickup  ")},
+        "628 is served by qmqpd",
+    ),
+    "another name for 25": (
+        {"master": ("pickup  ", "192.0.2.9:mail inet n - n - - smtpd\npickup  ")},
+        "mail is a port by its name",
+    ),
+    "encryption that is a comment": (
+        {
+            "main": ("smtpd_tls_auth_only = yes", "smtpd_tls_auth_only = no"),
+            "master": (
+                "  -o smtpd_tls_security_level=encrypt\n",
+                "  # -o smtpd_tls_security_level=encrypt\n",
+            ),
+        },
+        "587 takes passwords in clear text",
+    ),
+    "networks in braces": (
+        {"master": ("  -o max_idle=10s\n", "  -o { mynetworks = 127.0.0.0/8 10.0.0.0/8 }\n")},
+        "mynetworks trusts 10.0.0.0/8",
+    ),
+    "who says that he is another": (
+        {
+            "main": (
+                "smtpd_helo_required",
+                "smtpd_authorized_xclient_hosts = 192.168.94.0/24\nsmtpd_helo_required",
+            )
+        },
+        "smtpd_authorized_xclient_hosts believes 192.168.94.0/24",
+    ),
+    "a proxy that everybody may be": (
+        {"main": ("smtpd_helo_required", "smtpd_upstream_proxy_protocol = haproxy\nsmtpd_helo_required")},
+        "smtpd_upstream_proxy_protocol believes haproxy",
+    ),
+    "relaying before the lock": (
+        {
+            "main": (
+                "= permit_mynetworks, reject_unauth",
+                "= permit_mynetworks, permit_mx_backup, reject_unauth",
+            )
+        },
+        "smtpd_relay_restrictions at 25 is permit_mynetworks, permit_mx_backup",
+    ),
+    "relaying without the lock": (
+        {"main": ("smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination", "x = y")},
+        "smtpd_relay_restrictions at 25 is not said",
+    ),
+    "relaying for other domains": (
+        {"main": ("smtpd_helo_required", "relay_domains = static:all\nsmtpd_helo_required")},
+        "relay_domains at 25 takes mail for domains",
+    ),
     "no port 25": (
         {"master": ("25          inet", "26          inet")},
         "master.cf has no service at port 25",
@@ -232,6 +406,14 @@ OF_DOVECOT = {
         "auth_allow_cleartext is not said",
     ),
     "TLS for who likes": ({"ssl": ("ssl = required", "ssl = yes")}, "ssl is yes"),
+    "TLS for who likes, over one protocol": (
+        {"ssl": ("ssl = required", "ssl = required\nprotocol imap {\n  ssl = yes\n}")},
+        "ssl is required and yes",
+    ),
+    "a proxy that everybody may be": (
+        {"ssl": ("ssl = required", "ssl = required\nhaproxy_trusted_networks = 0.0.0.0/0")},
+        "haproxy_trusted_networks names 0.0.0.0/0:",
+    ),
     "a trusted network": (
         {"ssl": ("ssl = required", "ssl = required\nlogin_trusted_networks = 127.0.0.1 10.0.0.0/8")},
         "login_trusted_networks names 10.0.0.0/8:",
