@@ -53,8 +53,8 @@ FROM users WHERE {_ACCOUNT} AND {_OPEN}
 _COST = "m={memory_cost},t={time_cost},p={threads}".format(**ALGORITHM)
 _NEW = f"^[{{]ARGON2ID[}}][$]argon2id[$]v=19[$]{_COST}[$][A-Za-z0-9+/]{{22}}[$][A-Za-z0-9+/]{{43}}$"
 
-# A caller sets his session as he likes. So the clock is MySQL's own, and the look at a proof is counted before it is
-# looked at: whatever makes a statement fail here fails for the right proof as for a wrong one, and tells nothing.
+# A caller sets his session as he likes. So the clock is MySQL's own, and a proof is counted before it is
+# looked at: whatever makes a statement fail here fails for a right one as for a wrong one, and tells nothing.
 # It commits by itself: a caller who took back what was counted would have as many guesses as he likes.
 _CHANGE = f"""
 BEGIN

@@ -39,7 +39,7 @@ class Seen:
     """The answer to the right password from another address, just before."""
 
     known: dict[str, str]
-    """Protocol -> the answer to the right password from an address that is used up since it was right there."""
+    """Protocol -> the answer to the right password from where it was right before the guesses."""
 
     good: list[str]
     """The answers to many good logins over SMTP in a row."""
