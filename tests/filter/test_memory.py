@@ -10,7 +10,7 @@ import pytest
 from tests.filter.conftest import Place
 from tests.filter.milter import Answer, Letter, Verdict
 from tests.filter.world import letter, signers
-from tests.filter.yard import PASSWORD, Filter, Yard
+from tests.filter.yard import OPERATOR, PASSWORD, Filter, Yard
 from tests.waiting import until
 
 pytestmark = [pytest.mark.filter, pytest.mark.timeout(600)]
@@ -153,9 +153,9 @@ class Memory:
         self.container = empty.valkey(**options)
         self.filter = empty.rspamd(empty.address(self.container), place.names.port)
 
-    def cli(self, *words: str) -> str:
+    def cli(self, *words: str, user: str = OPERATOR) -> str:
         """Return what Valkey answers."""
-        command = ["valkey-cli", "-a", PASSWORD, "--no-auth-warning", *words]
+        command = ["valkey-cli", "--user", user, "-a", PASSWORD, "--no-auth-warning", *words]
         output: Any = self.container.exec_run(command).output
         return str(output.decode())
 
@@ -194,6 +194,49 @@ def test_while_it_is_away_mail_takes_seconds_longer_and_is_signed_and_checked(
         memory.container.start()
     user = f"{how}@example.test"
     until(lambda: limited(exhaust(memory.filter, user)[-1]), 60, "the limit holds again, by itself")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "CONFIG GET dir",
+        "CONFIG SET dir /tmp",
+        "FLUSHALL",
+        "SAVE",
+        "REPLICAOF 192.0.2.1 6379",
+        "MIGRATE 192.0.2.1 6379 key 0 1000",
+        "FUNCTION STATS",
+        "ACL LIST",
+        "CLIENT LIST",
+        "KEYS *",
+        "SHUTDOWN NOSAVE",
+    ],
+)
+def test_the_filters_user_may_do_no_more_than_read_and_write(memory: Memory, words: str) -> None:
+    assert "NOPERM" in memory.cli(*words.split(), user="rspamd")
+
+
+def test_a_script_of_the_filters_user_may_no_more_either(memory: Memory) -> None:
+    script = "return redis.call('CONFIG', 'GET', 'dir')"
+    assert re.search(
+        "not allowed|NOPERM|ACL failure|can't run", memory.cli("EVAL", script, "0", user="rspamd")
+    )
+
+
+def test_nobody_is_let_in_but_the_filter(memory: Memory) -> None:
+    assert "NOAUTH" in str(memory.container.exec_run(["valkey-cli", "PING"]).output)
+    assert "WRONGPASS" in memory.cli("PING", user="default")
+
+
+def test_the_filter_is_refused_nothing_that_it_does(place: Place, memory: Memory) -> None:
+    memory.cli("ACL", "LOG", "RESET")
+    teach(memory.filter, "spam", "pills", range(3))
+    teach(memory.filter, "ham", "letters", range(3))
+    exhaust(memory.filter, "mary@example.test")
+    nothing_is_lost(place, memory.filter, WITHOUT_MEMORY)
+    assert memory.cli("ACL", "LOG").strip() == ""
+    memory.cli("CONFIG", "GET", "dir", user="rspamd")
+    assert "rspamd" in memory.cli("ACL", "LOG"), "the control"
 
 
 def test_an_empty_memory_is_written_to_anew(place: Place, memory: Memory) -> None:

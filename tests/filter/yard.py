@@ -42,6 +42,9 @@ from tests.samples import resolver_args, rspamd_args
 
 LABEL = "mailinfra.filter-test"
 PASSWORD = "not-a-secret"
+OPERATOR = "operator"
+"""Who looks into a Valkey of the tests, and spoils it."""
+
 START_SECONDS = 120
 DOMAINS = ("example.test", "second.test", "third.test")
 SELECTORS = ("rsa-1", "ed25519-1")
@@ -160,11 +163,10 @@ class Yard:
         return container
 
     def valkey(self, **changes: Any) -> Container:
-        """Start a Valkey, with other values in place of some of the program's."""
+        """Start a Valkey, with other values in place of some of the program's, and a user who may all."""
         given = {**valkey.values(), "password": PASSWORD, **changes.pop("values", {})}
-        return self._start(
-            "valkey", {"/run/secrets/valkey.conf": render("valkey/valkey.conf", given)}, **changes
-        )
+        text = render("valkey/valkey.conf", given) + f"user {OPERATOR} on >{PASSWORD} ~* &* +@all\n"
+        return self._start("valkey", {"/run/secrets/valkey.conf": text}, **changes)
 
     def resolver(self, names: int, edit: Callable[[str], str] = str, **changes: Any) -> Container:
         """Start a resolver that asks the DNS at that port of the gateway.
