@@ -3,6 +3,7 @@
 Owns .venv and uv where the machine has none. Does not own the lock file (requirements.txt).
 """
 
+import csv
 import hashlib
 import re
 from pathlib import Path
@@ -113,34 +114,67 @@ def bring_packages(machine: Machine) -> None:
     stamp = machine.venv / "mailinfra-lock"
     expected = digest(lock)
     count = len(re.findall(r"^[a-z0-9][^=\s]*==", lock.read_text(), re.MULTILINE))
-    if stamp.exists() and stamp.read_text() == expected and works(machine):
+    folder = packages_folder(machine)
+    missing = first_missing(folder) if folder else ""
+    kept = stamp.read_text().splitlines() if stamp.exists() else []
+    if kept[:1] == [expected] and folder and not missing and all((folder / one).is_dir() for one in kept[1:]):
         machine.report.found(NEED, f"{count} as locked")
         return
+    if missing:
+        machine.report.found(NEED, f".venv has lost {missing}, so it is made anew")
     uv, source = bring_uv(machine)
     env = {**trusting(machine), "UV_PYTHON_DOWNLOADS": "never"}
     with machine.report.step(NEED, f"installing {count} as locked") as step:
-        if not works(machine):
-            make = [uv, "venv", "--quiet", "--clear", "--python", machine.python, machine.venv]
-            run(make, env=env, timeout_seconds=120, log=machine.log("venv"), tell=step.tell)
-        # Compiled once and here: where PYTHONDONTWRITEBYTECODE is set, as in many containers, each preview
-        # would compile them anew.
-        options = ["--require-hashes", "--compile-bytecode"]
-        sync = [uv, "pip", "sync", *options, "--python", machine.venv_python, lock]
         try:
+            # uv takes a package for whole that has its .dist-info, so what has lost a file begins anew.
+            if not folder or missing:
+                make = [uv, "venv", "--quiet", "--clear", "--python", machine.python, machine.venv]
+                run(make, env=env, timeout_seconds=120, log=machine.log("venv"), tell=step.tell)
+            # Compiled once and here: where PYTHONDONTWRITEBYTECODE is set, as in many containers, each
+            # preview would compile them anew.
+            options = ["--require-hashes", "--compile-bytecode"]
+            sync = [uv, "pip", "sync", *options, "--python", machine.venv_python, lock]
             run(sync, env=env, timeout_seconds=900, log=machine.log("packages"), tell=step.tell)
         except CommandFailed as failure:
             raise Problem(
                 f"the Python packages cannot be installed: {failure.last}",
-                "Look at the package index that uv uses (UV_DEFAULT_INDEX, uv.toml) and at the disk",
+                "Look at the package index that uv uses (UV_DEFAULT_INDEX, uv.toml), at the disk, and "
+                f"whether this user may write to {machine.venv}",
             ) from None
-    write_whole(stamp, expected)
+    made = packages_folder(machine)
+    write_whole(stamp, "\n".join([expected, *(installed(made) if made else ())]))
     machine.report.found(NEED, f"{count} as locked, installed by {source}")
 
 
-def works(machine: Machine) -> bool:
-    """Return whether .venv has an interpreter that starts and is recent enough."""
-    code = "import sys; sys.exit(sys.version_info < (3, 11))"
-    return ask([machine.venv_python, "-c", code], env=machine.env, timeout_seconds=20).good
+def packages_folder(machine: Machine) -> Path | None:
+    """Return where .venv's interpreter looks for packages; None where it does not start or is too old.
+
+    Asked of the interpreter itself: where the system got a newer Python under the same name, its folder is
+    another one, which is empty.
+    """
+    code = "import sys, sysconfig; print(sysconfig.get_path('purelib')); sys.exit(sys.version_info < (3, 11))"
+    said = ask([machine.venv_python, "-c", code], env=machine.env, timeout_seconds=20)
+    return Path(said.text) if said.good and said.text else None
+
+
+def installed(folder: Path) -> list[str]:
+    """Return the names of the folders that describe the installed packages."""
+    return sorted(path.name for path in folder.glob("*.dist-info"))
+
+
+def first_missing(folder: Path) -> str:
+    """Return the first file that an installed package names and that is not there; empty where all are.
+
+    PEP 627 has the file that names them; what Python compiles may go at any time.
+    """
+    for name in installed(folder):
+        record = folder / name / "RECORD"
+        if not record.is_file():
+            return f"{name}/RECORD"
+        for path, *_ in csv.reader(record.read_text(encoding="utf-8").splitlines()):
+            if not path.endswith(".pyc") and not (folder / path).exists():
+                return path
+    return ""
 
 
 def digest(path: Path) -> str:

@@ -78,7 +78,7 @@ class World:
     def with_packages(self) -> None:
         """Give the project a virtual environment that holds what is locked."""
         venv = self.project / ".venv"
-        self.program("python", folder=venv / "bin")
+        self.program("python", f"echo {venv}/lib/python3.11/site-packages", folder=venv / "bin")
         for name, version in PLUGINS.items():
             package = venv / f"lib/python3.11/site-packages/pulumi_{name}"
             package.mkdir(parents=True)

@@ -1,5 +1,7 @@
 """Python packages: uv from wherever it is, and the environment exactly as locked."""
 
+from pathlib import Path
+
 import pytest
 
 from bootstrap.packages import bring_packages, bring_uv, locked_version
@@ -51,6 +53,62 @@ def test_an_environment_whose_python_is_gone_is_made_anew(world: World) -> None:
     (world.project / ".venv/bin/python").unlink()
     bring_packages(world.machine())
     assert world.calls[-2].startswith("uv venv")
+
+
+def with_package(world: World) -> Path:
+    """Give the project a .venv with one package, installed as locked; return the folder of packages."""
+    world.program("uv")
+    world.with_packages()
+    folder = world.project / ".venv/lib/python3.11/site-packages"
+    (folder / "yaml-6.dist-info").mkdir()
+    (folder / "yaml").mkdir()
+    (folder / "yaml/__init__.py").touch()
+    (folder / "yaml-6.dist-info/RECORD").write_text(
+        "yaml/__init__.py,,0\nyaml/__pycache__/x.pyc,,\n../../../bin/python,,\nyaml-6.dist-info/RECORD,,\n"
+    )
+    bring_packages(world.machine())
+    return folder
+
+
+def uv_calls(world: World) -> list[str]:
+    """How uv was called, in order."""
+    return [call for call in world.calls if call.startswith("uv")]
+
+
+@pytest.mark.parametrize("file", ["yaml/__init__.py", "yaml-6.dist-info/RECORD"])
+def test_an_environment_that_has_lost_a_file_is_made_anew(world: World, file: str) -> None:
+    folder = with_package(world)
+    (folder / file).unlink()
+    bring_packages(world.machine())
+    venv, sync = uv_calls(world)[-2:]
+    assert venv.startswith("uv venv"), "uv takes a package for whole that has its .dist-info"
+    assert sync.startswith("uv pip sync")
+    assert f".venv has lost {file}, so it is made anew" in world.said
+
+
+def test_a_package_that_somebody_removed_is_installed_again(world: World) -> None:
+    folder = with_package(world)
+    before = len(uv_calls(world))
+    (folder / "yaml-6.dist-info/RECORD").unlink()
+    (folder / "yaml-6.dist-info").rmdir()
+    bring_packages(world.machine())
+    (sync,) = uv_calls(world)[before:]
+    assert sync.startswith("uv pip sync")
+
+
+def test_an_environment_whose_python_became_a_newer_one_is_filled_anew(world: World) -> None:
+    folder = with_package(world)
+    before = len(uv_calls(world))
+    newer = folder.parent.parent / "python3.14/site-packages"
+    world.program("python", f"echo {newer}", folder=world.project / ".venv/bin")
+    bring_packages(world.machine())
+    assert uv_calls(world)[before:], "the packages are in the folder of the Python of before"
+
+
+def test_an_environment_that_may_not_be_written_is_a_sentence_with_remedy(world: World) -> None:
+    world.program("uv", 'case "$*" in *venv*--clear*) echo Permission denied; exit 2;; esac')
+    with pytest.raises(Problem, match=r"cannot be installed: Permission denied.*may write to .*/\.venv"):
+        bring_packages(world.machine())
 
 
 def test_uv_is_fetched_with_pip_by_its_hash(world: World) -> None:
