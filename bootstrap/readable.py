@@ -46,11 +46,18 @@ def fault(file: Path) -> tuple[str, str] | None:
             "Save it as UTF-8, as editors do by default",
         )
     try:
-        top = next(yaml.compose_all(text, Loader=yaml.SafeLoader), None)
+        documents = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
+        top = documents[0] if documents else None
         if top is not None and (found := next(_doubles(top, set()), None)):
             return found, "Keep one of the two"
     except yaml.YAMLError as error:
         return _broken(error, text)
+    if later := [one for one in documents[1:] if one is not None and one.value]:
+        line = later[0].start_mark.line + 1
+        return (
+            f"has a second document after '---', at line {line}, which nothing reads",
+            "Move it into the first one, or remove it",
+        )
     return _empty(top)
 
 
@@ -58,15 +65,22 @@ def _broken(error: Any, text: str) -> tuple[str, str]:
     """Explain what the parser says, in the words of who writes the file."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
+    if isinstance(at := getattr(error, "position", None), int):  # of a character that YAML never has
+        line = text.count("\n", 0, at) + 1
+        return f"is not YAML: line {line} has the character U+{ord(text[at]):04X}", "Remove it"
     if mark is None:
         return f"is not YAML: {problem}", "Correct it"
     lines = text.splitlines()
-    line = lines[mark.line] if mark.line < len(lines) else ""
-    if "\t" in line[: len(line) - len(line.lstrip())]:
-        return (
-            f"is not YAML: line {mark.line + 1} is indented with a tab",
-            "Write blanks in its place, as in the lines around it",
-        )
+    # What is wrong with an indentation may be told of the line after it.
+    for number in (mark.line, max(mark.line - 1, 0)):
+        written = lines[number] if number < len(lines) else ""
+        strange = written[: len(written) - len(written.lstrip())].strip(" ")
+        if strange:
+            what = "a tab" if "\t" in strange else f"the blank U+{ord(strange[0]):04X}"
+            return (
+                f"is not YAML: line {number + 1} is indented with {what}",
+                "Write blanks in its place, as in the lines around it",
+            )
     return (
         f"is not YAML: line {mark.line + 1}, column {mark.column + 1}: {problem}",
         "Correct that line, or the indentation of the one before it",

@@ -28,6 +28,13 @@ HEAD = "config:\n  mailinfra:server:\n    hostname: mail.example.org\n"
         (HEAD.encode() + b"    name: J\xfcrgen\n", "is not UTF-8 text: line 4", "UTF-8"),
         (HEAD.encode() + b"    listen: [a\n", "is not YAML: line 5", "Correct"),
         (HEAD.encode() + b'    name: "b\n', "is not YAML: line 5", "Correct"),
+        (
+            "config:\n  mailinfra:server:\n    a: b\n\u00a0\u00a0\u00a0\u00a0c: d\n    e: f\n".encode(),
+            "line 4 is indented with the blank U+00A0",  # as pages in a browser have it
+            "blanks",
+        ),
+        (HEAD.encode() + b"    name: b\0\n", "line 4 has the character U+0000", "Remove"),
+        (HEAD.encode() + b"---\nconfig: {}\n", "second document after '---', at line 5", "first one"),
         (b"", "is empty", "Pulumi.example.yaml"),
         (b"# nothing yet\n", "is empty", "Pulumi.example.yaml"),
         (b"- a\n", "does not begin with a group", "Pulumi.example.yaml"),
@@ -55,6 +62,7 @@ def test_a_text_that_is_no_stack_file_is_explained(
         HEAD.replace("\n", "\r\n").encode(),
         HEAD.encode() + "    name: Jürgen\n".encode(),
         HEAD.encode() + b"    a: &x {hostname: b}\n    c: {<<: *x, d: 1}\n    e: {<<: *x}\n",
+        b"---\n" + HEAD.encode() + b"...\n---\n",
         HEAD.encode() + b"    a: [{hostname: b}, {hostname: c}]\n",
     ],
 )
