@@ -136,9 +136,10 @@ def _entries(changes: Sequence[Change], step: Step) -> Iterator[str]:
 
 def _is_told(line: str, notes: Sequence[str]) -> bool:
     """Return whether the provider says of an entry that comes or goes what becomes of it."""
-    mark, _, entry = line.partition(" ")
+    mark, noun, name = line.split(" ")[:3]
     return mark in {"+", "-"} and any(
-        note.startswith(f"{entry} ") or f" becomes {entry.rpartition(' ')[2]}," in note for note in notes
+        note.startswith(f"{noun} {name} ") or (noun == "mailbox" and f" becomes {name}," in note)
+        for note in notes
     )
 
 

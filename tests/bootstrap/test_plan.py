@@ -243,6 +243,28 @@ def test_a_renamed_mailbox_takes_its_mail_along_and_loses_nothing(
     assert said.endswith("Cannot be undone\n  nothing")
 
 
+def test_an_alias_beside_a_renamed_mailbox_is_told_itself() -> None:
+    old = {"mailboxes": {"b@e.test": {}}, "aliases": {"n@e.test": {"targets": ["b@e.test"]}}}
+    new = {
+        "mailboxes": {"n@e.test": {"renamedFrom": "b@e.test"}},
+        "aliases": {"b@e.test": {"targets": ["n@e.test"]}},
+    }
+    paths = {
+        'mailboxes["b@e.test"]': "delete",
+        'mailboxes["n@e.test"]': "add",
+        'aliases["b@e.test"]': "add",
+        'aliases["n@e.test"]': "delete",
+    }
+    note = "mailbox b@e.test becomes n@e.test, with its mail and password"
+    said = words(
+        step("update", DIRECTORY, old, new, paths), diagnostics=[{"severity": "info", "message": f"{note}\n"}]
+    )
+    assert "  + alias b@e.test -> n@e.test\n" in said
+    assert "  - alias n@e.test\n" in said
+    assert "+ mailbox" not in said
+    assert "- mailbox" not in said
+
+
 def test_a_password_that_is_overwritten_cannot_be_undone() -> None:
     new = {"mailboxes": {"h@e.test": {"reset": "again"}}}
     said = words(
