@@ -21,6 +21,7 @@ def announcements(state: State, inputs: Inputs, renames: Renames) -> list[str]:
         *_catch_alls(state, inputs),
         *_moves(state, inputs, renames),
         *_refused_from_then_on(state, inputs, renames),
+        *_no_other_names(before, inputs),
         *_alike(before, inputs),
         *_followers(state, inputs, renames),
         *_deletions(before, inputs),
@@ -68,6 +69,29 @@ def _refused_from_then_on(state: State, inputs: Inputs, renames: Renames) -> Ite
             yield (
                 f"mail to {old} is refused from then on; to go on receiving it, declare the alias {old} with "
                 f"the target {new}"
+            )
+
+
+def _no_other_names(before: State, inputs: Inputs) -> Iterator[str]:
+    """Return a line for each domain that was another name of one and is a domain of its own from now on:
+    who had an address there has none any more."""
+    known, wanted = before.accounts, inputs.accounts
+    for name, domain in sorted(wanted.domains.items()):
+        base = known.domains.get(name, Domain()).alias_of
+        if not base or domain.alias_of or domain.catch_all:
+            continue
+        had = [
+            split(address)[0]
+            for address in sorted({*known.mailboxes, *known.aliases})
+            if split(address)[1] == base
+        ]
+        taken = {*wanted.mailboxes, *wanted.aliases}
+        lost = [address for local in had if (address := f"{local}@{name}") not in taken]
+        if lost:
+            more = f" and {len(lost) - 1} more of its addresses" if len(lost) > 1 else ""
+            yield (
+                f"domain {name} is no other name of {base} any more: mail to and from {lost[0]}{more} is "
+                "refused from then on; to go on with one, declare it as an alias"
             )
 
 

@@ -232,7 +232,8 @@ def test_a_mailbox_in_an_alias_domain_is_sent_to_the_real_one() -> None:
     assert refused(accounts(domains=domains, mailboxes=[mailbox("alice"), {"address": "bob@b.test"}])) == [
         "server.accounts.mailboxes.1.address: 'bob@b.test' is in an alias domain, whose addresses "
         "are those of "
-        "'example.test'; write 'bob@example.test'"
+        "'example.test'; write 'bob@example.test', and `renamedFrom: bob@b.test` beside it if there is mail "
+        "of it already: a new address begins empty"
     ]
 
 

@@ -184,6 +184,25 @@ def test_a_preview_of_a_renamed_domain_tells_whom_it_leaves_behind() -> None:
     )
 
 
+def test_a_preview_says_who_loses_an_address_in_a_domain_that_was_another_name() -> None:
+    other = {"example.org": {}, "example.net": {"aliasOf": "example.org"}}
+    before = state(mailboxes={"u1@example.org": {}, "u2@example.org": {}}, domains=other)
+    apart: dict[str, Any] = {"example.org": {}, "example.net": {}}
+    people = before["mailboxes"]
+    line = (
+        "domain example.net is no other name of example.org any more: mail to and from {} is refused from "
+        "then on; to go on with one, declare it as an alias"
+    )
+    assert notes(before, mailboxes=people, domains=apart) == (
+        line.format("u1@example.net and 1 more of its addresses"),
+    )
+    kept = {"u1@example.net": {"targets": ["u1@example.org"]}}
+    assert notes(before, mailboxes=people, domains=apart, aliases=kept) == (line.format("u2@example.net"),)
+    all_kept = {**kept, "u2@example.net": {"targets": ["u2@example.org"]}}
+    assert notes(before, mailboxes=people, domains=apart, aliases=all_kept) == ()
+    assert notes(before, mailboxes=people, domains=other) == (), "it is one still"
+
+
 HINT = (
     "mailbox {new} is new and {old} is removed: if they are one, `renamedFrom: {old}` takes mail and "
     "password along"

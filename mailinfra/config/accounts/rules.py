@@ -177,6 +177,11 @@ class _Rules:
                         f"{item.address!r} is in an alias domain, whose addresses are those of "
                         f"{domain.alias_of!r}; write '{local}@{domain.alias_of}'"
                     )
+                    if place == "mailboxes":
+                        reason += (
+                            f", and `renamedFrom: {item.address}` beside it if there is mail of it already: "
+                            "a new address begins empty"
+                        )
                     yield Mistake(place=(place, index, "address"), reason=reason)
 
     def targets(self) -> Iterator[Mistake]:
