@@ -4,6 +4,7 @@ Owns the order. Each need's own module owns how it is met.
 """
 
 import fcntl
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -97,6 +98,13 @@ def composed(machine: Machine, state: Callable[[Machine], Mapping[str, str]]) ->
 def alone(machine: Machine) -> Iterator[None]:
     """Keep two makes from bringing the same thing at once: the second waits and then finds it."""
     machine.cache.mkdir(parents=True, exist_ok=True)
+    machine.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not os.access(machine.data, os.W_OK | os.X_OK):
+        raise Problem(
+            f"this user may not write to {machine.data}, which keeps passphrase, state and plugins",
+            "Give the user the right to it, run make as the user whose it is, or name another folder for all "
+            "such data in XDG_DATA_HOME",
+        )
     with (machine.cache / "lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

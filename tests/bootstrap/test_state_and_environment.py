@@ -12,6 +12,7 @@ from bootstrap.environment import compose
 from bootstrap.files import PRIVATE, write_whole
 from bootstrap.plugins import Plugins
 from bootstrap.problem import Problem
+from bootstrap.ready import alone
 from bootstrap.state import bring_state
 from tests.bootstrap.conftest import World
 
@@ -28,6 +29,20 @@ def test_state_and_passphrase_are_made_once_outside_the_checkout(world: World) -
     assert len(text) > 30
     assert bring_state(machine) == variables
     assert passphrase.read_text() == text, "another passphrase would lose every secret"
+
+
+def test_a_folder_for_the_state_that_may_not_be_written_is_named_first_of_all(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = world.machine()
+    # Asked of the system and not of the mode: root may write anywhere.
+    monkeypatch.setattr("os.access", lambda path, _: path != machine.data)
+    with (
+        pytest.raises(Problem, match=rf"may not write to {machine.data}, .*Give .*XDG_DATA_HOME"),
+        alone(machine),
+    ):
+        pytest.fail("something was brought")
+    assert world.calls == []
 
 
 def test_an_empty_passphrase_is_refused_with_the_remedy(world: World) -> None:
