@@ -3,6 +3,7 @@
 Owns how make calls the engine. Does not own what a stack declares, nor what stays of it (volumes.py).
 """
 
+import difflib
 import json
 import tempfile
 from collections.abc import Mapping
@@ -141,9 +142,14 @@ def stack_file(machine: Machine, stack: str) -> Path:
     """Return the stack's configuration file; raise Problem where there is none."""
     path = machine.project / f"Pulumi.{stack}.yaml"
     if not path.is_file():
-        there = sorted(file.name.split(".")[1] for file in machine.project.glob("Pulumi.*.yaml"))
+        there = sorted(
+            file.name.removeprefix("Pulumi.").removesuffix(".yaml")
+            for file in machine.project.glob("Pulumi.*.yaml")
+        )
+        copy = f"opy one of them to {path.name} and give it ports and a subnet of its own"
+        near = difflib.get_close_matches(stack, there, n=1)
         raise Problem(
             f"stack {stack!r} has no {path.name} (there are: {', '.join(there)})",
-            f"Copy one of them to {path.name} and give it ports and a subnet of its own",
+            f"Did you mean STACK={near[0]}? Otherwise c{copy}" if near else f"C{copy}",
         )
     return path

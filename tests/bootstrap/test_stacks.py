@@ -115,6 +115,11 @@ def test_a_shell_can_be_made_ready_for_a_stack_that_a_person_will_create(world: 
     assert world.calls == ["pulumi stack select dev"], "pulumi stack init must find no stack yet"
 
 
+def test_a_misspelt_stack_is_asked_about_before_a_copy_is_advised(world: World) -> None:
+    with pytest.raises(Problem, match=r"Did you mean STACK=offline\? Otherwise copy one of them to"):
+        stack_file(world.machine(), "ofline")
+
+
 def test_a_stack_without_a_file_is_a_sentence_with_remedy(world: World) -> None:
     assert stack_file(world.machine(), "dev") == world.project / "Pulumi.dev.yaml"
     with pytest.raises(
