@@ -293,4 +293,5 @@ def _guesses(args: DovecotArgs) -> dict[str, Any]:
         "hash_bits": HASH_BITS,
         "kept": KEPT_TRIES,
         "shared": args.gateways,
+        "webmail": args.webmail_addresses,
     }

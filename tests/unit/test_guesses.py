@@ -17,7 +17,7 @@ from mailinfra.containers.rendering import render
 from tests.samples import dovecot_args, limits
 
 ALICE, BOB = "alice@example.test", "bob@example.test"
-CLIENT, OTHER, GATEWAY = "198.51.100.7", "198.51.100.8", "192.0.2.1"
+CLIENT, OTHER, GATEWAY, WEBMAIL = "198.51.100.7", "198.51.100.8", "192.0.2.1", "192.0.2.5"
 WRONG, REPEATS = 8, 2
 
 CHECK = {"status": 0, "msg": ""}
@@ -159,6 +159,16 @@ def test_a_password_that_was_right_from_a_source_is_checked_there_whoever_used_i
     assert guesses.is_checked("right", success=True)
     assert guesses.is_checked("right", protocol="smtp", success=True)
     assert not guesses.is_checked("right", BOB), "what is right for one account is a guess at another"
+
+
+@pytest.mark.parametrize("address", [WEBMAIL, f"::ffff:{WEBMAIL}", "2001:db8::5"])
+def test_who_has_logged_in_at_webmail_sends_from_there_whoever_used_it_up(
+    guesses: Guesses, address: str
+) -> None:
+    assert guesses.is_checked("right", remote=OTHER, success=True), "her own address, which webmail tells"
+    guesses.use_up(address, BOB)
+    assert guesses.is_checked("right", remote=address, protocol="smtp", success=True)
+    assert not guesses.is_checked("one more", remote=address, protocol="smtp")
 
 
 def test_the_same_wrong_password_counts_once_and_is_checked_a_few_times(guesses: Guesses) -> None:
