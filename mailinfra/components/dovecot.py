@@ -14,7 +14,8 @@ from pulumi import ComponentResource, Input, ResourceOptions
 from mailinfra import user_ids
 from mailinfra.components import encryption
 from mailinfra.components.handles import DatabaseLogin, Identity, Peer, filled
-from mailinfra.components.policy import dovecot_faults, refuse
+from mailinfra.components.policy import refuse
+from mailinfra.components.policy.files import dovecot_faults
 from mailinfra.config.mail import LimitsConfig
 from mailinfra.config.network import PortsConfig
 from mailinfra.config.storage import MailStorageConfig

@@ -65,7 +65,7 @@ meant to be reached."""
 
 UNHEARD = frozenset({INNER})
 """Networks in which TLS would keep nothing from anybody: internal bridges of one machine, in which no
-container can hear what others say (none may have CAP_NET_RAW, policy.py). The one place that decides so: with
+container can hear what others say (none may have CAP_NET_RAW, policy/). The one place that decides so: with
 a member on another machine a network leaves this set, and Dovecot wants TLS for LMTP again, and Postfix its
 certificate (docs/adr/0019-the-inner-way.md)."""
 

@@ -16,7 +16,8 @@ from pulumi import ComponentResource, Input, Output, ResourceOptions
 from mailinfra.components import encryption
 from mailinfra.components.handles import SYSTEM_CA, DatabaseLogin, Identity, Peer, ReportsWay, filled
 from mailinfra.components.passwords import password
-from mailinfra.components.policy import postfix_faults, refuse
+from mailinfra.components.policy import refuse
+from mailinfra.components.policy.files import postfix_faults
 from mailinfra.config.mail import (
     ForwardingConfig,
     HeaderFrom,

@@ -14,6 +14,7 @@ from mailinfra.components import policy
 from mailinfra.components.dovecot import TEMPLATES
 from mailinfra.components.dovecot import values as dovecot_values
 from mailinfra.components.policy import Policy, PolicyError
+from mailinfra.components.policy.files import dovecot_faults, postfix_faults
 from mailinfra.components.postfix import values as postfix_values
 from mailinfra.containers.config_volumes import ulimits
 from mailinfra.containers.durability import durable
@@ -388,7 +389,7 @@ OF_POSTFIX = {
 def test_files_of_postfix_that_break_a_rule_are_refused(
     changes: dict[str, tuple[str, str]], reason: str
 ) -> None:
-    faults = list(policy.postfix_faults(postfix_texts(**changes)))
+    faults = list(postfix_faults(postfix_texts(**changes)))
     assert [fault for fault in faults if fault.startswith(reason)], faults
 
 
@@ -425,13 +426,13 @@ OF_DOVECOT = {
 def test_files_of_dovecot_that_break_a_rule_are_refused(
     changes: dict[str, tuple[str, str]], reason: str
 ) -> None:
-    (fault,) = policy.dovecot_faults(dovecot_texts(**changes))
+    (fault,) = dovecot_faults(dovecot_texts(**changes))
     assert fault.startswith(reason)
 
 
 def test_the_files_as_they_are_keep_the_rules() -> None:
-    assert list(policy.postfix_faults(postfix_texts())) == []
-    assert list(policy.dovecot_faults(dovecot_texts())) == []
+    assert list(postfix_faults(postfix_texts())) == []
+    assert list(dovecot_faults(dovecot_texts())) == []
 
 
 def without_limits(monkeypatch: pytest.MonkeyPatch) -> None:
