@@ -146,10 +146,10 @@ def stack_file(machine: Machine, stack: str) -> Path:
             file.name.removeprefix("Pulumi.").removesuffix(".yaml")
             for file in machine.project.glob("Pulumi.*.yaml")
         )
-        copy = f"opy one of them to {path.name} and give it ports and a subnet of its own"
+        copy = f"copy one of them to {path.name} and give it ports and a subnet of its own"
         near = difflib.get_close_matches(stack, there, n=1)
         raise Problem(
             f"stack {stack!r} has no {path.name} (there are: {', '.join(there)})",
-            f"Did you mean STACK={near[0]}? Otherwise c{copy}" if near else f"C{copy}",
+            f"Did you mean STACK={near[0]}? Otherwise {copy}" if near else copy[0].upper() + copy[1:],
         )
     return path

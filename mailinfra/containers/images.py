@@ -4,11 +4,10 @@ Owns the references and the hash of a build context. Does not own the image reso
 """
 
 import hashlib
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from mailinfra.types import LOCAL_BASE
+from mailinfra.types import IMAGE, LOCAL_BASE
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,12 +20,10 @@ ROUNDCUBE = (
 )
 
 
-_DIGEST = re.compile(r"@sha256:[0-9a-f]{64}\Z")
-
-
 def has_digest(reference: str) -> bool:
     """Whether a reference is one image for ever: by its digest, or because no registry is asked for it."""
-    return bool(_DIGEST.search(reference)) or reference.startswith(LOCAL_BASE)
+    named = IMAGE.fullmatch(reference)
+    return bool(named and named["digest"]) or reference.startswith(LOCAL_BASE)
 
 
 @dataclass(frozen=True, kw_only=True)
