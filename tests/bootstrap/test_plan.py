@@ -75,6 +75,12 @@ def words(*steps: dict[str, Any], there: tuple[str, ...] = (), **more: Any) -> s
     return "\n".join(page(plan(*steps, **more), there))
 
 
+def told(note: str, old: dict[str, Any], new: dict[str, Any], paths: dict[str, str]) -> str:
+    """Return the page of a change of the accounts of which the provider says one thing."""
+    said = {"severity": "info", "message": f"{note}\n"}
+    return words(step("update", DIRECTORY, old, new, paths), diagnostics=[said])
+
+
 def changed(**settings: Any) -> dict[str, Any]:
     new = {**SETTINGS, **settings}
     return step("update", "::mail", {"settings": SETTINGS}, {"settings": new})
@@ -198,9 +204,7 @@ def test_accounts_that_come_go_and_change_are_told_by_their_address() -> None:
         'aliases["s@e.test"]': "add",
     }
     note = "mailbox b@e.test is removed: logins end; its mail stays in /mail/e.test/b"
-    said = words(
-        step("update", DIRECTORY, old, new, paths), diagnostics=[{"severity": "info", "message": f"{note}\n"}]
-    )
+    said = told(note, old, new, paths)
     for line in (
         "+ mailbox a@e.test",
         "~ mailbox c@e.test: enabled true -> false",
@@ -256,9 +260,7 @@ def test_an_alias_beside_a_renamed_mailbox_is_told_itself() -> None:
         'aliases["n@e.test"]': "delete",
     }
     note = "mailbox b@e.test becomes n@e.test, with its mail and password"
-    said = words(
-        step("update", DIRECTORY, old, new, paths), diagnostics=[{"severity": "info", "message": f"{note}\n"}]
-    )
+    said = told(note, old, new, paths)
     assert "  + alias b@e.test -> n@e.test\n" in said
     assert "  - alias n@e.test\n" in said
     assert "+ mailbox" not in said

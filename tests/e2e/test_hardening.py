@@ -26,10 +26,7 @@ PLACES = places()
 SERVICES = {"mysql": "database", "dovecot": "dovecot", "postfix": "postfix", "webmail": "webmail"}
 """Service -> what docs/containers.md calls it."""
 
-HELPERS, MEMORIES = (
-    f'for p in /proc/[0-9]*; do [ "$(cat $p/comm 2>/dev/null)" != {name} ] || echo ${{p#/proc/}}; done'
-    for name in ("perl", "memcached")
-)
+PROCESSES_OF = 'for p in /proc/[0-9]*; do [ "$(cat $p/comm 2>/dev/null)" != "$0" ] || echo ${p#/proc/}; done'
 
 
 def everyone(server: Server) -> list[Container]:
@@ -48,6 +45,11 @@ def inside(container: Container, *command: str, user: str = "") -> str:
     output = container.exec_run(list(command), user=user).output
     assert isinstance(output, bytes)
     return output.decode()
+
+
+def processes(container: Container, name: str) -> set[str]:
+    """Return the ids, as the container counts, of what runs there under that name."""
+    return set(inside(container, "sh", "-c", PROCESSES_OF, name).split())
 
 
 def test_docker_holds_every_container_to_its_limits(server: Server) -> None:
@@ -195,12 +197,12 @@ def test_what_is_kept_belongs_to_nobody_of_the_machine(server: Server) -> None:
 
 def test_who_answers_for_postfix_comes_back_when_it_is_killed(server: Server) -> None:
     postfix = server.stack.containers()["postfix"]
-    before = set(inside(postfix, "sh", "-c", HELPERS).split())
+    before = processes(postfix, "perl")
     assert before
     inside(postfix, "sh", "-c", f"kill -KILL {' '.join(before)}", user=str(HELPER))
 
     def others() -> bool:
-        now = set(inside(postfix, "sh", "-c", HELPERS).split())
+        now = processes(postfix, "perl")
         return bool(now) and not now & before
 
     until(others, 60, "another helper listens")
@@ -209,7 +211,7 @@ def test_who_answers_for_postfix_comes_back_when_it_is_killed(server: Server) ->
 
 def test_mail_is_taken_while_what_postfix_remembers_hangs_and_after_it_was_killed(server: Server) -> None:
     postfix = server.stack.containers()["postfix"]
-    before = set(inside(postfix, "sh", "-c", MEMORIES).split())
+    before = processes(postfix, "memcached")
     assert before
     try:
         inside(postfix, "sh", "-c", f"kill -STOP {' '.join(before)}", user=str(POSTFIX))
@@ -220,7 +222,7 @@ def test_mail_is_taken_while_what_postfix_remembers_hangs_and_after_it_was_kille
     finally:
         inside(postfix, "sh", "-c", f"kill -KILL {' '.join(before)}", user=str(POSTFIX))
     server.arrives(ALICE, server.deliver(ALICE))
-    until(lambda: set(inside(postfix, "sh", "-c", MEMORIES).split()) - before, 60, "there is another one")
+    until(lambda: processes(postfix, "memcached") - before, 60, "there is another one")
 
 
 def test_nobody_but_postfix_hears_who_has_a_mailbox(server: Server) -> None:

@@ -249,18 +249,21 @@ def replaced(texts: Mapping[str, str], changes: Mapping[str, tuple[str, str]]) -
     return found
 
 
+def before(line: str, added: str) -> tuple[str, str]:
+    """Return a change: some lines more before one that begins so."""
+    return line, f"{added}\n{line}"
+
+
+OF_25, NEXT, AMONG = "  -o tls_medium_cipherlist", "pickup  ", "smtpd_helo_required"
+"""How a setting of port 25 begins, the first service that no port is for, and a setting of main.cf."""
+
 OF_POSTFIX = {
     "AUTH everywhere": (
         {"main": ("smtpd_sasl_auth_enable = no", "smtpd_sasl_auth_enable = yes")},
         "port 25 (25) takes passwords",
     ),
     "AUTH on 25": (
-        {
-            "master": (
-                "  -o tls_medium_cipherlist",
-                "  -o smtpd_sasl_auth_enable=yes\n  -o tls_medium_cipherlist",
-            )
-        },
+        {"master": before(OF_25, "  -o smtpd_sasl_auth_enable=yes")},
         "port 25 (25) takes passwords",
     ),
     "the container network": (
@@ -287,51 +290,31 @@ OF_POSTFIX = {
         "587 takes passwords in clear text",
     ),
     "AUTH on 25 with more blanks": (
-        {
-            "master": (
-                "  -o tls_medium_cipherlist",
-                "  -o  smtpd_sasl_auth_enable=yes\n  -o tls_medium_cipherlist",
-            )
-        },
+        {"master": before(OF_25, "  -o  smtpd_sasl_auth_enable=yes")},
         "port 25 (25) takes passwords",
     ),
     "AUTH on 25 in braces": (
-        {
-            "master": (
-                "  -o tls_medium_cipherlist",
-                "  -o { smtpd_sasl_auth_enable = yes }\n  -o tls_medium_cipherlist",
-            )
-        },
+        {"master": before(OF_25, "  -o { smtpd_sasl_auth_enable = yes }")},
         "port 25 (25) takes passwords",
     ),
     "AUTH on 25 without a blank": (
-        {
-            "master": (
-                "  -o tls_medium_cipherlist",
-                "  -osmtpd_sasl_auth_enable=yes\n  -o tls_medium_cipherlist",
-            )
-        },
+        {"master": before(OF_25, "  -osmtpd_sasl_auth_enable=yes")},
         "25 is started with -osmtpd_sasl_auth_enable=yes",
     ),
     "other files": (
-        {"master": ("  -o tls_medium_cipherlist", "  -c /tmp\n  -o tls_medium_cipherlist")},
+        {"master": before(OF_25, "  -c /tmp")},
         "25 is started with -c /tmp",
     ),
     "AUTH behind a screen": (
-        {
-            "master": (
-                "pickup  ",
-                "smtpd pass - - n - - smtpd\n  -o smtpd_sasl_auth_enable=yes\npickup  ",
-            )
-        },
+        {"master": before(NEXT, "smtpd pass - - n - - smtpd\n  -o smtpd_sasl_auth_enable=yes")},
         "smtpd is served by smtpd for another one",
     ),
     "another program": (
-        {"master": ("pickup  ", "628 inet n - n - - qmqpd\npickup  ")},
+        {"master": before(NEXT, "628 inet n - n - - qmqpd")},
         "628 is served by qmqpd",
     ),
     "another name for 25": (
-        {"master": ("pickup  ", "192.0.2.9:mail inet n - n - - smtpd\npickup  ")},
+        {"master": before(NEXT, "192.0.2.9:mail inet n - n - - smtpd")},
         "mail is a port by its name",
     ),
     "encryption that is a comment": (
@@ -349,16 +332,11 @@ OF_POSTFIX = {
         "mynetworks trusts 10.0.0.0/8",
     ),
     "who says that he is another": (
-        {
-            "main": (
-                "smtpd_helo_required",
-                "smtpd_authorized_xclient_hosts = 192.168.94.0/24\nsmtpd_helo_required",
-            )
-        },
+        {"main": before(AMONG, "smtpd_authorized_xclient_hosts = 192.168.94.0/24")},
         "smtpd_authorized_xclient_hosts believes 192.168.94.0/24",
     ),
     "a proxy that everybody may be": (
-        {"main": ("smtpd_helo_required", "smtpd_upstream_proxy_protocol = haproxy\nsmtpd_helo_required")},
+        {"main": before(AMONG, "smtpd_upstream_proxy_protocol = haproxy")},
         "smtpd_upstream_proxy_protocol believes haproxy",
     ),
     "relaying before the lock": (
@@ -375,7 +353,7 @@ OF_POSTFIX = {
         "smtpd_relay_restrictions at 25 is not said",
     ),
     "relaying for other domains": (
-        {"main": ("smtpd_helo_required", "relay_domains = static:all\nsmtpd_helo_required")},
+        {"main": before(AMONG, "relay_domains = static:all")},
         "relay_domains at 25 takes mail for domains",
     ),
     "no port 25": (
